@@ -1,0 +1,5 @@
+"""``theano.sandbox.softsign``."""
+
+from theano.tensor.nnet import softsign
+
+__all__ = ["softsign"]

@@ -1,0 +1,1 @@
+"""The parts of ``theano.printing``: formulas, descriptions, pictures."""

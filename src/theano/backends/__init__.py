@@ -1,0 +1,1 @@
+"""Backends: each turns a lowered program into running code; they import no graph code."""

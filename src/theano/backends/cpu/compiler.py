@@ -1,0 +1,302 @@
+"""LLVM IR text in, linked native code out; object code is kept in the disk cache.
+
+llvmlite is imported at the first use. Modules name everything they need from outside as external
+symbols, so object code has no addresses in it and serves every process of the same machine type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import os
+import threading
+import weakref
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from theano.runtime import blas, support
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from theano.runtime.cache import ObjectCache
+
+# Part of every cache key: raise it when generated code changes meaning for the same IR text.
+CODE_VERSION: Final = 1
+_CODEGEN_LEVEL: Final = 1
+
+_lock = threading.RLock()
+_serial = itertools.count()
+_engines: list[_Engine] = []
+_helpers: list[support.Support] = []
+_linked: weakref.WeakValueDictionary[str, NativeModule] = weakref.WeakValueDictionary()
+
+
+class CompilerUnavailableError(RuntimeError):
+    """LLVM cannot be used on this machine; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HostFeatures:
+    """The processor that code is generated for."""
+
+    triple: str
+    cpu: str
+    features: str
+    data_layout: str
+    vector_bytes: int
+    vector_registers: int
+    llvm_version: str
+    llvmlite_version: str
+
+    def has(self, feature: str) -> bool:
+        """Tell whether LLVM feature ``feature`` (for example ``avx512f``) is present."""
+        return f"+{feature}" in self.features.split(",")
+
+    @property
+    def architecture(self) -> str:
+        """First part of the target triple: ``x86_64``, ``aarch64``, …"""
+        return self.triple.split("-", 1)[0]
+
+
+class NativeModule:
+    """Linked code: ``addresses[name]`` is valid as long as this object lives.
+
+    Whoever hands out an address to Python must keep the module alive, for example as the
+    ``self`` of a built-in function.
+    """
+
+    __slots__ = ("__weakref__", "_tracker", "addresses", "from_cache", "key", "object_size")
+
+    def __init__(
+        self, addresses: Mapping[str, int], tracker: object, key: str, from_cache: bool, size: int
+    ) -> None:
+        self.addresses = addresses
+        self.key = key
+        self.from_cache = from_cache
+        self.object_size = size
+        self._tracker = tracker
+
+    def __getitem__(self, name: str) -> int:
+        """Return the address of the exported symbol ``name``."""
+        return self.addresses[name]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Engine:
+    """llvmlite objects shared by every compilation of this process."""
+
+    binding: Any
+    machine: Any
+    linker: Any
+    host: HostFeatures
+
+
+def available() -> tuple[bool, str]:
+    """Return (whether native code can be made here, the reason if not)."""
+    try:
+        _engine()
+    except CompilerUnavailableError as error:
+        return False, str(error)
+    return True, ""
+
+
+def host_features() -> HostFeatures:
+    """Return the processor description; raises `CompilerUnavailableError` without LLVM."""
+    return _engine().host
+
+
+@contextmanager
+def _llvm() -> Iterator[_Engine]:
+    engine = _engine()
+    with _lock:
+        yield engine
+
+
+def _engine() -> _Engine:
+    if not _engines:
+        with _lock:
+            if not _engines:
+                _engines.append(_start_engine())
+    return _engines[0]
+
+
+def _start_engine() -> _Engine:
+    try:
+        import llvmlite
+        from llvmlite import binding
+    except (ImportError, OSError) as error:
+        raise CompilerUnavailableError(f"llvmlite cannot be imported: {error}") from error
+    try:
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        binding.check_jit_execution()
+        engine = _make_engine(binding, llvmlite.__version__)
+    except (RuntimeError, OSError, AttributeError) as error:
+        raise CompilerUnavailableError(f"LLVM cannot run code here: {error}") from error
+    if hasattr(os, "register_at_fork"):
+        # A child that was forked in the middle of a compilation would inherit locked LLVM locks.
+        os.register_at_fork(
+            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        )
+    return engine
+
+
+def _make_engine(binding: Any, version: str) -> _Engine:
+    triple = binding.get_process_triple()
+    cpu = binding.get_host_cpu_name()
+    features = binding.get_host_cpu_features().flatten()
+
+    def target_machine() -> Any:
+        return binding.Target.from_triple(triple).create_target_machine(
+            cpu=cpu, features=features, opt=_CODEGEN_LEVEL, reloc="pic", codemodel="small",
+            jit=True,
+        )  # fmt: skip
+
+    machine = target_machine()
+    use_jit_link = "windows" not in triple
+    linker = binding.create_lljit_compiler(target_machine(), use_jit_link=use_jit_link)
+    vector_bytes, registers = _vector_unit(triple, set(features.split(",")))
+    host = HostFeatures(
+        triple=triple, cpu=cpu, features=features, data_layout=str(machine.target_data),
+        vector_bytes=vector_bytes, vector_registers=registers,
+        llvm_version=".".join(map(str, binding.llvm_version_info)), llvmlite_version=version,
+    )  # fmt: skip
+    support.leak(linker)
+    return _Engine(binding, machine, linker, host)
+
+
+def _vector_unit(triple: str, features: set[str]) -> tuple[int, int]:
+    """Return (bytes of a vector register, number of vector registers)."""
+    if triple.startswith(("aarch64", "arm64")):
+        return 16, 32
+    if {"+avx512f", "+avx512vl", "+avx512dq", "+avx512bw"} <= features:
+        return 64, 32
+    return (32, 16) if "+avx2" in features else (16, 16)
+
+
+def module_key(ir_text: str, optimize: bool = False) -> str:
+    """Return the cache key of ``ir_text`` on this machine with this compiler."""
+    host = host_features()
+    parts = (
+        ir_text, host.triple, host.cpu, host.features, host.llvm_version, host.llvmlite_version,
+        f"code{CODE_VERSION} opt{_CODEGEN_LEVEL} passes{int(optimize)} pic small",
+    )  # fmt: skip
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def compile_module(
+    ir_text: str, exports: Sequence[str], imports: Mapping[str, int], *,
+    cache: ObjectCache | None = None, optimize: bool = False, verify: bool = False,
+) -> NativeModule:  # fmt: skip
+    """Return the linked module of ``ir_text``.
+
+    Parameters
+    ----------
+    ir_text
+        LLVM IR without target triple and data layout; these are added.
+    exports
+        Symbols whose addresses are wanted.
+    imports
+        Address of every external symbol the module uses; the C library is known besides.
+    cache
+        Disk cache of object code; without it only modules alive in this process are reused.
+    optimize
+        Run LLVM's O2 pipeline. Kernels with explicit vectors do not need it.
+    verify
+        Check the IR first (tests); broken IR aborts the process otherwise.
+
+    Raises
+    ------
+    CompilerUnavailableError
+        llvmlite is missing or may not make executable memory.
+    RuntimeError
+        The text is not valid IR, or a symbol is missing; both are mistakes of a code generator.
+    """
+    key = module_key(ir_text, optimize)
+    bound = hashlib.sha256(repr((key, tuple(exports), sorted(imports.items()))).encode())
+    alive = _linked.get(bound.hexdigest())
+    if alive is not None and not verify:
+        return alive
+    stored = cache.get(key) if cache is not None and not verify else None
+    with _llvm() as engine:
+        module = None if stored is None else _try_link(engine, stored, exports, imports, key)
+        if module is None:
+            code = _generate(engine, ir_text, optimize, verify)
+            module = _link(engine, code, exports, imports, key, from_cache=False)
+            stored = None
+    if stored is None and cache is not None:
+        cache.put(key, code)
+    _linked[bound.hexdigest()] = module
+    return module
+
+
+def helpers(cache: ObjectCache | None = None, blas_choice: str = "") -> support.Support:
+    """Return the helper libraries of this process (threads, memory, products).
+
+    The first call decides about the disk cache and the BLAS; nothing is compiled before a symbol
+    is asked for.
+    """
+    with _lock:
+        if not _helpers:
+            host = host_features()
+            target = support.Target(host.architecture, host.vector_bytes, host.vector_registers)
+
+            def compile_helper(
+                text: str, exports: Sequence[str], imports: Mapping[str, int]
+            ) -> Any:
+                return compile_module(text, exports, imports, cache=cache)
+
+            _helpers.append(support.Support(compile_helper, target, blas.find(blas_choice)))
+    return _helpers[0]
+
+
+def emit_assembly(ir_text: str, *, optimize: bool = False) -> str:
+    """Return the assembly text of ``ir_text`` on this machine (for explain and tests)."""
+    with _llvm() as engine:
+        text: str = engine.machine.emit_assembly(_parse(engine, ir_text, optimize, verify=True))
+        return text
+
+
+def _parse(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> Any:
+    binding = engine.binding
+    head = f'target triple = "{engine.host.triple}"\n'
+    head += f'target datalayout = "{engine.host.data_layout}"\n'
+    module = binding.parse_assembly(head + ir_text)
+    if verify:
+        module.verify()
+    if optimize:
+        options = binding.create_pipeline_tuning_options(speed_level=2)
+        options.slp_vectorization = False
+        builder = binding.create_pass_builder(engine.machine, options)
+        builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def _generate(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> bytes:
+    code: bytes = engine.machine.emit_object(_parse(engine, ir_text, optimize, verify))
+    return code
+
+
+def _try_link(
+    engine: _Engine, code: bytes, exports: Sequence[str], imports: Mapping[str, int], key: str
+) -> NativeModule | None:
+    try:
+        return _link(engine, code, exports, imports, key, from_cache=True)
+    except RuntimeError:
+        return None
+
+
+def _link(
+    engine: _Engine, code: bytes, exports: Sequence[str], imports: Mapping[str, int], key: str,
+    *, from_cache: bool,
+) -> NativeModule:  # fmt: skip
+    builder = engine.binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+    for name, address in imports.items():
+        builder.import_symbol(name, address)
+    for name in exports:
+        builder.export_symbol(name)
+    tracker = builder.link(engine.linker, f"theano-{next(_serial)}")
+    addresses = {name: tracker[name] for name in exports}
+    return NativeModule(addresses, tracker, key, from_cache, len(code))

@@ -1,0 +1,1 @@
+"""The NumPy backend: runs any Program, step by step; the second opinion on lowering."""

@@ -1,0 +1,279 @@
+"""Runs a Program by NumPy, one step after the other: what every other backend must agree with.
+
+Views are checked to stay inside the memory of what they view, and fresh arrays begin with garbage,
+so that a mistake of lowering shows here rather than as a crash in native code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from theano.core.errors import MissingSpelling
+from theano.kernel import interp
+from theano.kernel.prims import evaluate
+from theano.lower import program as pg
+
+Env = dict[str, Any]
+
+
+class StepFailed(Exception):
+    """A check or a kernel said no; nothing was stored. ``step`` is its position."""
+
+    def __init__(self, step: int, text: str) -> None:
+        super().__init__(f"step {step}: {text}")
+        self.step = step
+        self.text = text
+
+
+def compile_program(program: pg.Program, cells: Sequence[list[Any]]) -> Callable[..., list[Any]]:
+    """A callable from the input arrays to the list of outputs; it stores updates into ``cells``.
+
+    Raises StepFailed where native code would call back for the exact error.
+    """
+    fixed = {
+        param.name: program.constants[param.index]
+        for param in program.params
+        if param.kind == "constant"
+    }
+    owned = {
+        step.out for step in program.steps if isinstance(step, pg.Alloc) and step.place == "output"
+    }
+
+    def call(*inputs: Any) -> list[Any]:
+        env: Env = dict(fixed)
+        for param in program.params:
+            if param.kind != "constant":
+                source = inputs[param.index] if param.kind == "input" else cells[param.index][0]
+                env[param.name] = checked(param, source)
+        for index, step in enumerate(program.steps):
+            run_step(program, index, step, env)
+        return _finish(program, env, cells, owned)
+
+    return call
+
+
+def checked(param: pg.Param, value: Any) -> Any:
+    """``value`` if it is what ``param`` declares, else TypeError."""
+    if value.dtype != np.dtype(param.dtype) or value.ndim != param.ndim:
+        raise TypeError(
+            f"{param.kind} {param.index}: expected {param.dtype} of rank {param.ndim}, got "
+            f"{value.dtype} of shape {value.shape}"
+        )
+    for size, actual in zip(param.static, value.shape, strict=True):
+        if size is not None and size != actual:
+            raise TypeError(f"{param.kind} {param.index}: expected {param.static}, got {value.shape}")
+    return value
+
+
+def _finish(
+    program: pg.Program, env: Env, cells: Sequence[list[Any]], owned: set[str]
+) -> list[Any]:
+    outputs: dict[int, Any] = {}
+    updates = []
+    given = set()
+    for result in program.results:
+        if result.inplace:
+            continue
+        value = env[result.array]
+        if result.array not in owned or result.array in given:
+            value = value.copy()
+        given.add(result.array)
+        if result.kind == "output":
+            outputs[result.index] = value
+        else:
+            updates.append((cells[result.index], value))
+    for cell, value in updates:
+        cell[0] = value
+    return [outputs[index] for index in range(len(outputs))]
+
+
+def run_step(program: pg.Program, index: int, step: pg.Step, env: Env) -> None:
+    """Run one step in ``env``."""
+    try:
+        runner = _STEPS[type(step)]
+    except KeyError:
+        raise MissingSpelling(
+            "the NumPy backend", type(step).__name__, "backends/numpy/executor.py"
+        ) from None
+    try:
+        runner(program, step, env)
+    except (Failure, IndexError, ZeroDivisionError) as error:
+        raise StepFailed(index, str(error)) from error
+
+
+class Failure(Exception):
+    """A false condition."""
+
+
+def arg(env: Env, value: pg.Arg) -> Any:
+    """The value of a step's argument: a register's, or a literal."""
+    return env[value] if isinstance(value, str) else value
+
+
+def size(env: Env, value: pg.Arg) -> int:
+    """The same as an index."""
+    return int(arg(env, value))
+
+
+def _let(program: pg.Program, step: Any, env: Env) -> None:
+    values = []
+    for position, given in enumerate(step.args):
+        if isinstance(given, str):
+            values.append(env[given])
+        else:
+            condition = step.prim == "select" and position == 0
+            values.append(np.asarray(given, dtype="bool" if condition else step.operand_dtype))
+    env[step.out] = np.asarray(evaluate(step.prim, tuple(values), step.dtype))
+
+
+def _dim(program: pg.Program, step: Any, env: Env) -> None:
+    env[step.out] = np.asarray(env[step.array].shape[step.axis], dtype="int64")
+
+
+def _peek(program: pg.Program, step: Any, env: Env) -> None:
+    env[step.out] = np.array(env[step.array][()], dtype=step.dtype)
+
+
+def _poke(program: pg.Program, step: Any, env: Env) -> None:
+    env[step.array][...] = np.asarray(arg(env, step.value), dtype=step.dtype)
+
+
+def _check(program: pg.Program, step: Any, env: Env) -> None:
+    if not bool(arg(env, step.condition)):
+        raise Failure(step.text)
+
+
+def _alloc(program: pg.Program, step: Any, env: Env) -> None:
+    dims = [size(env, d) for d in step.dims]
+    if any(d < 0 for d in dims):
+        raise Failure(f"negative extent: {dims}")
+    array = np.empty(dims, dtype=step.dtype)
+    if array.nbytes and step.dtype != "bool":
+        array.reshape(-1).view("uint8").fill(0xAB)
+    env[step.out] = array
+
+
+class _Memory:
+    """Memory inside another array, for NumPy's array interface."""
+
+    def __init__(self, base: Any, address: int, shape: Any, strides: Any) -> None:
+        self.base = base
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": base.dtype.str,
+            "data": (address, not base.flags.writeable),
+            "shape": tuple(shape),
+            "strides": tuple(strides),
+        }
+
+
+def strided(base: Any, start: int, shape: Sequence[int], strides: Sequence[int]) -> Any:
+    """A view of ``base`` that begins ``start`` bytes after its first element."""
+    if any(extent == 0 for extent in shape):
+        return np.empty(shape, dtype=base.dtype)
+    low = high = start
+    for extent, stride in zip(shape, strides, strict=True):
+        reach = (extent - 1) * stride
+        low, high = low + min(reach, 0), high + max(reach, 0)
+    first = last = 0
+    for extent, stride in zip(base.shape, base.strides, strict=True):
+        reach = (extent - 1) * stride
+        first, last = first + min(reach, 0), last + max(reach, 0)
+    if base.size == 0 or low < first or high > last:
+        raise AssertionError(
+            f"a view of shape {tuple(shape)}, strides {tuple(strides)}, offset {start} leaves its "
+            f"source of shape {base.shape}, strides {base.strides}"
+        )
+    address = base.__array_interface__["data"][0] + start
+    return np.asarray(_Memory(base, address, shape, strides))
+
+
+def _view(program: pg.Program, step: Any, env: Env) -> None:
+    source = env[step.source]
+    start = sum(size(env, index) * source.strides[axis] for axis, index in step.starts)
+    shape = [size(env, axis.length) for axis in step.axes]
+    strides = [
+        0 if axis.source is None else size(env, axis.step) * source.strides[axis.source]
+        for axis in step.axes
+    ]
+    env[step.out] = strided(source, start, shape, strides)
+
+
+def _reshape(program: pg.Program, step: Any, env: Env) -> None:
+    dims = [size(env, d) for d in step.dims]
+    source = env[step.source]
+    if any(d < 0 for d in dims) or source.size != np.prod(dims, dtype="int64"):
+        raise Failure(f"cannot reshape {source.shape} to {dims}")
+    env[step.out] = source.reshape(dims)
+
+
+def bind(kernel: Any, operand: Any, bound: pg.Operand, extents: dict[str, int], array: Any) -> Any:
+    """The view that a kernel's operand walks: its axes in their order, then the gathered ones."""
+    where = dict(zip(kernel.axes, bound.axes, strict=True))
+    shape, strides = [], []
+    for axis in operand.axes:
+        shape.append(extents[axis])
+        moved = where[axis]
+        strides.append(0 if moved is None else array.strides[moved])
+    for axis in bound.gather:
+        shape.append(array.shape[axis])
+        strides.append(array.strides[axis])
+    return strided(array, 0, shape, strides)
+
+
+def _launch(program: pg.Program, step: Any, env: Env) -> None:
+    kernel = step.kernel
+    extents = [size(env, e) for e in step.extents]
+    named = dict(zip(kernel.axes, extents, strict=True))
+    arrays = [
+        bind(kernel, operand, bound, named, env[bound.array])
+        for operand, bound in zip(kernel.operands, step.operands, strict=True)
+    ]
+    scalars = [
+        np.asarray(arg(env, value), dtype=param.dtype)
+        for param, value in zip(kernel.scalars, step.scalars, strict=True)
+    ]
+    if interp.run(kernel, extents, arrays, scalars):
+        raise Failure(f"kernel {kernel.name}: index out of bounds, or division by zero")
+
+
+def _gemm(arrays: list[Any], scalars: list[Any]) -> None:
+    out, a, b = arrays
+    alpha, beta = (out.dtype.type(s) for s in scalars)
+    product = np.dot(a, b)
+    out[...] = alpha * product if beta == 0 else alpha * product + beta * out
+
+
+def _copy(arrays: list[Any], scalars: list[Any]) -> None:
+    arrays[0][...] = arrays[1]
+
+
+LIBRARY: dict[str, Callable[[list[Any], list[Any]], None]] = {"gemm": _gemm, "copy": _copy}
+
+
+def _call(program: pg.Program, step: Any, env: Env) -> None:
+    try:
+        function = LIBRARY[step.function]
+    except KeyError:
+        raise MissingSpelling(
+            "the NumPy backend", step.function, "backends/numpy/executor.py"
+        ) from None
+    function([env[name] for name in step.arrays], [arg(env, s) for s in step.scalars])
+
+
+def _python(program: pg.Program, step: Any, env: Env) -> None:
+    results = program.callables[step.index].call(*[env[name] for name in step.ins])
+    for (name, dtype, rank), value in zip(step.outs, results, strict=True):
+        if value.dtype != np.dtype(dtype) or value.ndim != rank:
+            raise TypeError(f"{program.callables[step.index].name}: expected {dtype} of rank {rank}")
+        env[name] = value
+
+
+_STEPS: dict[type, Callable[[pg.Program, Any, Env], None]] = {
+    pg.Let: _let, pg.Dim: _dim, pg.Peek: _peek, pg.Poke: _poke, pg.Check: _check,
+    pg.Alloc: _alloc, pg.View: _view, pg.Reshape: _reshape, pg.Launch: _launch, pg.Call: _call,
+    pg.PyCall: _python,
+}  # fmt: skip

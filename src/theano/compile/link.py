@@ -1,0 +1,175 @@
+"""From a maker's rewritten graph to what runs: native code, a Program in NumPy, or the reference."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from theano.core.config import config
+from theano.graph.tensor_type import TensorType
+
+if TYPE_CHECKING:
+    from theano.lower.program import Program
+
+_FUSION = frozenset({"fusion", "elemwise_fusion", "local_elemwise_fusion"})
+
+
+def link(function: Any) -> None:
+    """Give ``function`` the fastest runner that its mode, its graph and this machine allow."""
+    maker = function.maker
+    linker = maker.mode.linker
+    report = maker.report
+    before, after = maker.mode.watchers(maker)
+    if not (linker.native or linker.program) or before or after:
+        report.notes.append(f"run op by op in NumPy (linker={linker.name})")
+        return
+    reason = _not_lowerable(maker)
+    if reason:
+        report.notes.append(f"run op by op in NumPy: {reason}")
+        return
+    lowered = _lower(maker)
+    if lowered is None:
+        return
+    cells = [function._cells[i] for i in maker.lowered_cells]
+    if linker.program:
+        _link_program(function, lowered.program, cells)
+    else:
+        _link_native(function, lowered.program, cells)
+
+
+def _not_lowerable(maker: Any) -> str:
+    """Why a graph cannot become a Program; empty if it can."""
+    for variable in (*maker.fgraph.inputs, *maker.fgraph.outputs):
+        if not isinstance(variable.type, TensorType):
+            return f"{variable} is {variable.type}, not a tensor"
+    return ""
+
+
+@functools.cache
+def _there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
+
+
+def _lower(maker: Any) -> Any:
+    """The Program of a maker, made once; None (and a note) where lowering declines."""
+    if maker.lowered is None:
+        try:
+            from theano.lower.context import CannotLower
+            from theano.lower.function import lower_function
+        except ImportError as error:
+            maker.report.notes.append(f"run op by op in NumPy: {error}")
+            return None
+        excluded = getattr(maker.mode.optimizer, "exclude", frozenset())
+        start = time.perf_counter()
+        try:
+            maker.lowered = lower_function(
+                maker.variables,
+                maker.rewritten_outputs,
+                maker.rewritten_updates,
+                fuse=config.tensor.local_elemwise_fusion and not excluded & _FUSION,
+                donate=not excluded & {"inplace"},
+            )
+            positions = {cell: i for i, cell in enumerate(maker.cells)}
+            maker.lowered_cells = [positions[cell] for cell in maker.lowered.shared]
+        except CannotLower as error:
+            maker.report.notes.append(f"run op by op in NumPy: {error}")
+            return None
+        seconds = time.perf_counter() - start
+        maker.report.add("program", lambda: _program_text(maker.lowered.program), (), seconds)
+        maker.report.notes.extend(maker.lowered.notes)
+    return maker.lowered
+
+
+def _program_text(program: Program) -> str:
+    if _there("theano.lower.text"):
+        text: Any = importlib.import_module("theano.lower.text")
+        return str(text.program_text(program))
+    lines = [str(entry) for entry in (*program.params, *program.steps, *program.results)]
+    return "\n".join(lines)
+
+
+def _link_program(function: Any, program: Program, cells: list[list[Any]]) -> None:
+    from theano.backends.numpy.executor import StepFailed, compile_program
+
+    run = compile_program(program, cells)
+
+    def call(values: Any) -> list[Any]:
+        try:
+            return run(*values)
+        except StepFailed:
+            function._failed = True
+            return function._run_reference(values)  # type: ignore[no-any-return]
+
+    function.program = program
+    function._run = call
+
+
+def _link_native(function: Any, program: Program, cells: list[list[Any]]) -> None:
+    from theano.runtime.pycfunction import subclass_with_call
+
+    maker = function.maker
+    if not _native_possible(maker):
+        return
+    build: Any = importlib.import_module("theano.backends.cpu.build")
+    if maker.compiled is None:
+        start = time.perf_counter()
+        maker.compiled = build.compile_program(program)
+        maker.report.add(
+            "code", lambda: str(maker.compiled.text), (), time.perf_counter() - start
+        )
+    single = maker.unpack_single
+    function.program = program
+    function.native = maker.compiled.make_entry(
+        program, cells, function._slow, function._fail, single
+    )
+    function._native_single = single
+    function._run = function._run_native
+    if direct(function):
+        function.__class__ = subclass_with_call(type(function), function.native, "Function")
+
+
+def direct(function: Any) -> bool:
+    """Whether a call may enter native code at once: positions of arguments are those of inputs."""
+    plain, callable_ = function._plain, function._callable
+    ordered = plain == callable_[: len(plain)]
+    watched = function.profile or not function.maker.mode.direct
+    return function.output_keys is None and ordered and not watched
+
+
+@functools.cache
+def _native_backend() -> str:
+    """Why there is no native backend; empty if there is."""
+    if not _there("theano.backends.cpu.build"):
+        return "the CPU backend is not there"
+    try:
+        importlib.import_module("llvmlite.binding")
+    except Exception as error:
+        return f"llvmlite cannot be used ({type(error).__name__}: {error})"
+    return ""
+
+
+def _native_possible(maker: Any) -> bool:
+    reason = _native_backend()
+    if not reason:
+        return True
+    maker.report.notes.append(f"run op by op in NumPy: {reason}")
+    if "llvmlite" in reason:
+        _warn_once(reason)
+    return False
+
+
+@functools.cache
+def _warn_once(reason: str) -> None:
+    warnings.warn(
+        f"Functions run op by op in NumPy, which is slow: {reason}. "
+        "`pip install llvmlite` adds the compiler.",
+        RuntimeWarning,
+        stacklevel=8,
+    )

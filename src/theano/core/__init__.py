@@ -1,0 +1,1 @@
+"""The ground floor: dtypes, the flag table, errors, source locations."""

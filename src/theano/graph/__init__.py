@@ -1,0 +1,1 @@
+"""The graph: Type, Variable, Constant, Apply, Op, their traversal, and FunctionGraph."""

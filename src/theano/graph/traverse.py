@@ -1,0 +1,135 @@
+"""Walks over graphs. All iterative, all linear: a graph of 100,000 nodes is nothing special."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from theano.graph.nodes import Apply, Constant, Variable
+
+
+def toposort(outputs: Iterable[Variable], blockers: Collection[Variable] = ()) -> list[Apply]:
+    """The Applys that ``outputs`` need, inputs first; nothing above ``blockers`` is visited."""
+    stop = set(blockers)
+    done: set[Apply] = set()
+    order: list[Apply] = []
+    for root in outputs:
+        if root.owner is None or root in stop or root.owner in done:
+            continue
+        stack: list[tuple[Apply, Iterator[Variable]]] = [(root.owner, iter(root.owner.inputs))]
+        done.add(root.owner)
+        while stack:
+            node, parents = stack[-1]
+            for parent in parents:
+                owner = parent.owner
+                if owner is not None and owner not in done and parent not in stop:
+                    done.add(owner)
+                    stack.append((owner, iter(owner.inputs)))
+                    break
+            else:
+                stack.pop()
+                order.append(node)
+    return order
+
+
+def ancestors(outputs: Iterable[Variable], blockers: Collection[Variable] = ()) -> list[Variable]:
+    """Every variable that ``outputs`` depend on, themselves included, inputs first."""
+    stop = set(blockers)
+    seen: dict[Variable, None] = {}
+    outputs = list(outputs)
+    for node in toposort(outputs, stop):
+        for variable in (*node.inputs, *node.outputs):
+            seen.setdefault(variable)
+    for variable in outputs:
+        seen.setdefault(variable)
+    return list(seen)
+
+
+def roots(outputs: Iterable[Variable], blockers: Collection[Variable] = ()) -> list[Variable]:
+    """The variables without owner (constants and shared ones too) that ``outputs`` depend on, and
+    the ``blockers`` reached, in the order of a left-to-right walk."""
+    stop = set(blockers)
+    return [v for v in ancestors(outputs, stop) if v.owner is None or v in stop]
+
+
+def inputs(variable_list: Iterable[Variable], blockers: Collection[Variable] = ()) -> list[Variable]:
+    """The root variables of a graph, as Theano's ``gof.graph.inputs`` gives them."""
+    return roots(variable_list, blockers)
+
+
+def clients(outputs: Sequence[Variable]) -> dict[Variable, list[tuple[Any, int]]]:
+    """For each variable, who uses it: (Apply, input position) or (``"output"``, position)."""
+    uses: dict[Variable, list[tuple[Any, int]]] = {}
+    for node in toposort(outputs):
+        for variable in node.outputs:
+            uses.setdefault(variable, [])
+        for position, variable in enumerate(node.inputs):
+            uses.setdefault(variable, []).append((node, position))
+    for position, variable in enumerate(outputs):
+        uses.setdefault(variable, []).append(("output", position))
+    return uses
+
+
+def rebuild(
+    outputs: Sequence[Variable], replace: Mapping[Variable, Variable], strict: bool = True
+) -> list[Variable]:
+    """``outputs`` with some variables replaced; parts that do not change are shared, not copied."""
+    memo: dict[Variable, Variable] = dict(replace)
+    for node in toposort(outputs, memo):
+        if all(output in memo for output in node.outputs):
+            continue
+        new_inputs = [memo.get(v, v) for v in node.inputs]
+        if all(new is old for new, old in zip(new_inputs, node.inputs, strict=True)):
+            continue
+        new_node = node.clone_with_new_inputs(new_inputs, strict=strict)
+        for old, new in zip(node.outputs, new_node.outputs, strict=True):
+            memo.setdefault(old, new)
+    return [memo.get(v, v) for v in outputs]
+
+
+def clone(
+    inputs: Sequence[Variable], outputs: Sequence[Variable], copy_inputs: bool = True
+) -> tuple[list[Variable], list[Variable], dict[Variable, Variable]]:
+    """A copy of the graph between ``inputs`` and ``outputs``, and the map from old to new.
+
+    Root variables that are not in ``inputs`` (constants, shared ones) are shared with the original.
+    """
+    memo: dict[Variable, Variable] = {v: (v.clone() if copy_inputs else v) for v in inputs}
+    for node in toposort(outputs, memo):
+        new_node = node.clone_with_new_inputs([memo.get(v, v) for v in node.inputs], strict=False)
+        for old, new in zip(node.outputs, new_node.outputs, strict=True):
+            memo.setdefault(old, new)
+    return [memo[v] for v in inputs], [memo.get(v, v) for v in outputs], memo
+
+
+def equal_graphs(
+    xs: Sequence[Variable], ys: Sequence[Variable], givens: Mapping[Variable, Variable] | None = None
+) -> bool:
+    """Whether two lists of expressions are structurally the same computation of the same roots."""
+    same: dict[Variable, Variable] = dict(givens or {})
+    stack = list(zip(xs, ys, strict=True)) if len(xs) == len(ys) else None
+    if stack is None:
+        return False
+    while stack:
+        x, y = stack.pop()
+        if same.get(x) is y or x is y:
+            continue
+        if x in same:
+            return False
+        if isinstance(x, Constant) and isinstance(y, Constant):
+            if not x.equals(y):
+                return False
+        elif not _same_owner(x, y):
+            return False
+        else:
+            assert x.owner is not None and y.owner is not None
+            stack.extend(zip(x.owner.inputs, y.owner.inputs, strict=True))
+        same[x] = y
+    return True
+
+
+def _same_owner(x: Variable, y: Variable) -> bool:
+    a, b = x.owner, y.owner
+    if a is None or b is None or x.index != y.index:
+        return False
+    return a.op == b.op and len(a.inputs) == len(b.inputs)

@@ -1,0 +1,1 @@
+"""Kernel IR: loop nests over scalar code, written once and spelled by every backend."""

@@ -1,0 +1,108 @@
+"""How a node reads its inputs: which variable, through which DimShuffles, along which dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from theano.graph.nodes import Apply, Variable
+from theano.kernel import ir
+from theano.kernel.build import Builder, Val
+from theano.ops.elementwise import Elemwise
+from theano.ops.shape import DimShuffle
+
+Dims = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Input ``position`` read at ``base`` (below DimShuffles): per dimension of the input, the
+    dimension of the base (``dims``) and of the node's output (``align``) that it follows."""
+
+    position: int
+    base: Variable
+    dims: Dims
+    align: Dims
+    gathered: bool = False
+
+
+def resolve(variable: Variable) -> tuple[Variable, Dims]:
+    """The variable below any DimShuffles, and its dimension per dimension of ``variable``."""
+    dims: Dims = tuple(range(variable.type.ndim)) if hasattr(variable.type, "ndim") else ()
+    while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
+        order = variable.owner.op.new_order
+        dims = tuple(None if d is None or order[d] == "x" else order[d] for d in dims)
+        variable = variable.owner.inputs[0]
+    return variable, dims
+
+
+class Recorder:
+    """Stands in for a kernel point to see which inputs a map op reads, and how."""
+
+    def __init__(self, node: Apply) -> None:
+        self.node = node
+        self.k = Builder()
+        self.found: dict[int, Use] = {}
+
+    def _value(self, variable: Variable) -> Val:
+        dtype = variable.type.dtype
+        return self.k.value(self.k.fresh(), "float32" if dtype == "float16" else dtype)
+
+    def input(self, position: int, axes: Sequence[int | None] | None = None) -> Val:
+        """Element of an input, aligned with the point."""
+        variable = self.node.inputs[position]
+        align = default_align(self.node, position) if axes is None else tuple(axes)
+        base, dims = resolve(variable)
+        self.found[position] = Use(position, base, dims, align)
+        return self._value(variable)
+
+    def gather(
+        self, position: int, index: Mapping[int, Any], axes: Sequence[int | None] | None = None
+    ) -> Val:
+        """Element of an input at computed indices."""
+        variable = self.node.inputs[position]
+        dims = tuple(range(variable.type.ndim))
+        self.found[position] = Use(position, variable, dims, (None,) * len(dims), gathered=True)
+        return self._value(variable)
+
+    def index(self, axis: int) -> Val:
+        """Position along a domain axis."""
+        return self.k.index(str(axis))
+
+
+def default_align(node: Apply, position: int) -> Dims:
+    """Right-aligned broadcasting by the static pattern."""
+    pattern = node.inputs[position].type.broadcastable
+    shift = node.outputs[0].type.ndim - len(pattern)
+    return tuple(None if one else d + shift for d, one in enumerate(pattern))
+
+
+def uses_of(node: Apply) -> list[Use]:
+    """How a map or reduce node reads its inputs."""
+    cached = getattr(node.tag, "uses", None)
+    if cached is not None:
+        found: list[Use] = cached
+        return found
+    if node.op.lowering == "reduce":
+        base, dims = resolve(node.inputs[0])
+        uses = [Use(0, base, dims, tuple(range(len(dims))))]
+    elif isinstance(node.op, Elemwise):
+        uses = [
+            Use(i, *resolve(node.inputs[i]), default_align(node, i))
+            for i in range(len(node.inputs))
+        ]
+    else:
+        recorder = Recorder(node)
+        node.op.body(node, recorder)
+        uses = [recorder.found[i] for i in sorted(recorder.found)]
+        rest = (i for i in range(len(node.inputs)) if i not in recorder.found)
+        uses += [
+            Use(i, *resolve(node.inputs[i]), (None,) * node.inputs[i].type.ndim, gathered=True)
+            for i in rest
+        ]
+    node.tag.uses = uses
+    return uses
+
+
+__all__ = ["Recorder", "Use", "default_align", "ir", "resolve", "uses_of"]

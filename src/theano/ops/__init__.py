@@ -1,0 +1,1 @@
+"""Every op, one place each: type rule, shape rule, lowering, gradient, NumPy reference."""

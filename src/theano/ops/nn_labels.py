@@ -1,0 +1,178 @@
+"""Ops that tie integer labels to the rows of a matrix: pick one column per row, and the reverse.
+
+A label outside ``0 … columns - 1`` (negative ones too) is a ValueError at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from theano.core.dtypes import DISCRETE, FLOAT
+from theano.graph.nodes import Apply
+from theano.graph.null_types import DisconnectedType
+from theano.graph.tensor_type import TensorType
+from theano.ops.base import TensorOp
+from theano.ops.basic import as_tensor_variable
+
+_TOO_FAR = 2**63 - 1  # no matrix has so many columns: turns a negative label into one out of range
+
+
+def matrix_of_floats(x: Any, what: str) -> Any:
+    """``x`` as a variable; ValueError unless it is a matrix of floats."""
+    x = as_tensor_variable(x)
+    if x.type.ndim != 2 or x.type.dtype not in FLOAT:
+        raise ValueError(f"{what} must be 2-d tensor of floats, got {x.type}")
+    return x
+
+
+def vector_of_labels(y: Any, what: str = "y_idx") -> Any:
+    """``y`` as a variable; ValueError unless it is a vector of integers."""
+    y = as_tensor_variable(y)
+    if y.type.ndim != 1 or y.type.dtype not in DISCRETE:
+        raise ValueError(f"{what} must be 1-d tensor of [u]ints, got {y.type}")
+    return y
+
+
+def check_labels(x: Any, y: Any) -> None:
+    """ValueError unless the labels ``y`` are columns of ``x``, one for each row."""
+    if y.shape[0] != x.shape[0]:
+        raise ValueError(f"{x.shape[0]} rows, but {y.shape[0]} labels")
+    if y.size and (y.min() < 0 or y.max() >= x.shape[1]):
+        wrong = y[(y < 0) | (y >= x.shape[1])][0]
+        raise ValueError(f"y_i value out of bounds: label {wrong}, but {x.shape[1]} classes")
+
+
+def _label(m: Any, i: int, axes: tuple[int | None, ...]) -> Any:
+    """Input ``i`` of labels as int64 for a gather: those below 0 must fail, not wrap."""
+    label = m.k.cast(m.input(i, axes=axes), "int64")
+    return m.k.select(m.k.lt(label, 0), _TOO_FAR, label)
+
+
+class PickColumn(TensorOp):
+    """``z[i] = x[i, y[i]]`` for a matrix ``x`` and labels ``y``."""
+
+    __props__: ClassVar[tuple[str, ...]] = ()
+    lowering = "map"
+
+    def make_node(self, x: Any, y: Any) -> Apply:
+        """A vector of the dtype of ``x``."""
+        x, y = matrix_of_floats(x, "x"), vector_of_labels(y)
+        return Apply(self, [x, y], [TensorType(x.type.dtype, shape=y.type.shape)()])
+
+    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """One element per label."""
+        return [tuple(input_shapes[1])]
+
+    def body(self, node: Apply, m: Any) -> tuple[Any, ...]:
+        """A gather along the columns."""
+        return (m.gather(0, {1: _label(m, 1, (0,))}, axes=(0, None)),)
+
+    def reference(self, node: Apply, x: Any, y: Any) -> Any:
+        """Integer indexing."""
+        check_labels(x, y)
+        return x[np.arange(y.shape[0]), y.astype(np.int64)]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Labels are disconnected."""
+        return [[True], [False]]
+
+    def L_op(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
+    ) -> list[Any]:
+        """The gradient at the picked elements, 0 elsewhere."""
+        x, y = inputs
+        return [one_hot_rows(output_grads[0], y, x), DisconnectedType()()]
+
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
+        """The direction at the picked elements."""
+        return [None if eval_points[0] is None else self(eval_points[0], inputs[1])]
+
+
+class CheckedLabels(TensorOp):
+    """``y`` itself, after a check that each label is a column of ``x``."""
+
+    __props__: ClassVar[tuple[str, ...]] = ()
+    lowering = "map"
+
+    def make_node(self, x: Any, y: Any) -> Apply:
+        """The type of ``y``."""
+        x, y = matrix_of_floats(x, "x"), vector_of_labels(y)
+        return Apply(self, [x, y], [y.type()])
+
+    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """That of ``y``."""
+        return [tuple(input_shapes[1])]
+
+    def body(self, node: Apply, m: Any) -> tuple[Any, ...]:
+        """The gather does the checking; its value does not matter."""
+        k, label = m.k, m.input(1, axes=(0,))
+        picked = m.gather(0, {1: _label(m, 1, (0,))}, axes=(0, None))
+        return (k.select(k.eq(picked, picked), label, label),)
+
+    def reference(self, node: Apply, x: Any, y: Any) -> Any:
+        """A copy of ``y``."""
+        check_labels(x, y)
+        return np.array(y)
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Nothing is differentiable here."""
+        return [[False], [False]]
+
+    def L_op(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
+    ) -> list[Any]:
+        """Disconnected."""
+        return [DisconnectedType()(), DisconnectedType()()]
+
+
+class OneHotRows(TensorOp):
+    """``z[i, j] = v[i] if j == y[i] else 0``, with the shape of ``like`` (which is not read)."""
+
+    __props__: ClassVar[tuple[str, ...]] = ()
+    lowering = "map"
+
+    def make_node(self, v: Any, y: Any, like: Any) -> Apply:
+        """A matrix of the dtype of ``v``."""
+        v, y, like = as_tensor_variable(v), vector_of_labels(y), as_tensor_variable(like)
+        if v.type.ndim != 1 or like.type.ndim != 2:
+            raise ValueError(f"one value per row of a matrix: got {v.type} and {like.type}")
+        return Apply(self, [v, y, like], [TensorType(v.type.dtype, shape=like.type.shape)()])
+
+    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """That of ``like``."""
+        return [tuple(input_shapes[2])]
+
+    def body(self, node: Apply, m: Any) -> tuple[Any, ...]:
+        """The value where the column is the label."""
+        k = m.k
+        here = k.eq(k.cast(m.input(1, axes=(0,)), "int64"), m.index(1))
+        return (k.select(here, m.input(0, axes=(0,)), 0),)
+
+    def reference(self, node: Apply, v: Any, y: Any, like: Any) -> Any:
+        """Assignment by integer indexing."""
+        check_labels(like, y)
+        out = np.zeros(like.shape, dtype=v.dtype)
+        out[np.arange(y.shape[0]), y.astype(np.int64)] = v
+        return out
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Only the values matter."""
+        return [[True], [False], [False]]
+
+    def L_op(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
+    ) -> list[Any]:
+        """The gradient at the labels."""
+        return [pick_column(output_grads[0], inputs[1]), DisconnectedType()(), DisconnectedType()()]
+
+    def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
+        """Linear in the values."""
+        return [None if eval_points[0] is None else self(eval_points[0], *inputs[1:])]
+
+
+pick_column = PickColumn()
+checked_labels = CheckedLabels()
+one_hot_rows = OneHotRows()

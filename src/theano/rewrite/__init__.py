@@ -1,0 +1,1 @@
+"""Rewriting: graph to graph. ``pipeline.optimize`` runs the passes; ``engine`` explains how."""

@@ -1,0 +1,114 @@
+"""What rules make graph with, and what they ask of variables."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from theano.core.dtypes import DISCRETE
+from theano.graph.nodes import Apply, Constant, Variable
+from theano.graph.registry import apply
+from theano.rewrite.engine import key_of
+from theano.rewrite.pattern import constant_value, same_kind, stretched
+
+__all__ = [
+    "OPS", "as_dtype", "constant_like", "constant_value", "is_call", "is_elemwise", "is_float_out",
+    "nonnegative", "owner_of", "same_kind", "same_pattern", "spread", "stretched", "t", "unpadded",
+]  # fmt: skip
+
+
+class _Builders:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        builder = functools.partial(apply, name)
+        setattr(self, name, builder)
+        return builder
+
+
+t: Any = _Builders()
+OPS = t
+
+
+def owner_of(variable: Variable, *keys: str) -> Apply | None:
+    """The node that computes ``variable`` if its op is one of ``keys``, else None."""
+    node = variable.owner
+    return node if node is not None and key_of(node.op) in keys else None
+
+
+def is_call(variable: Variable, *keys: str) -> bool:
+    """Whether ``variable`` is computed by one of these ops."""
+    return owner_of(variable, *keys) is not None
+
+
+def is_elemwise(node: Apply | None) -> bool:
+    """Whether a node's op is elementwise."""
+    return node is not None and hasattr(node.op, "scalar_op")
+
+
+def is_float_out(node: Apply) -> bool:
+    """Whether the first output is an array of real floats."""
+    return bool(getattr(node.outputs[0].type, "dtype", "").startswith("float"))
+
+
+def constant_like(value: Any, like: Variable) -> Any:
+    """A 0-d constant of the dtype of ``like``."""
+    return t.constant(np.asarray(value).astype(like.type.dtype))
+
+
+def as_dtype(variable: Any, dtype: str) -> Any:
+    """``variable`` in a dtype."""
+    return variable if variable.type.dtype == dtype else t.cast(variable, dtype)
+
+
+def spread(value: Any, like: Variable) -> Any:
+    """``value`` (a number or a variable that broadcasts) in the shape and dtype of ``like``."""
+    variable = value if isinstance(value, Variable) else constant_like(value, like)
+    variable = as_dtype(variable, like.type.dtype)
+    if same_pattern(variable, like):
+        return variable
+    return t.fill(like, variable)
+
+
+def same_pattern(a: Variable, b: Variable) -> bool:
+    """Whether two arrays have the same rank and broadcast pattern."""
+    return bool(a.type.broadcastable == b.type.broadcastable)
+
+
+def unpadded(variable: Variable) -> Variable:
+    """``variable`` without the DimShuffles that only add or drop dimensions of size 1."""
+    while True:
+        node = owner_of(variable, "DimShuffle")
+        if node is None:
+            return variable
+        kept = [d for d in node.op.new_order if d != "x"]  # type: ignore[attr-defined]
+        if kept != sorted(kept):
+            return variable
+        variable = node.inputs[0]
+
+
+def nonnegative(variable: Variable) -> bool:
+    """Whether an integer is known to be at least 0: an extent, or made of such."""
+    stack, budget = [variable], 16
+    while stack:
+        budget -= 1
+        v = stack.pop()
+        value = constant_value(v)
+        if value is not None:
+            if value < 0:
+                return False
+        elif is_call(v, "add", "mul", "minimum"):
+            stack.extend(v.owner.inputs)  # type: ignore[union-attr]
+        elif is_call(v, "Cast{int64}") and v.owner.inputs[0].type.dtype in DISCRETE:  # type: ignore[union-attr]
+            stack.extend(v.owner.inputs)  # type: ignore[union-attr]
+        elif not is_call(v, "Shape_i") or budget < 0:
+            return False
+    return True
+
+
+def all_constant(variables: Sequence[Variable]) -> bool:
+    """Whether all are constants."""
+    return all(isinstance(v, Constant) for v in variables)

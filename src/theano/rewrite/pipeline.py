@@ -1,0 +1,166 @@
+"""The passes, in order, and which of them a level runs.
+
+Stages are tags of rules; a pass sweeps the graph with the rules of some stages until nothing
+changes (at most ``limit`` times). Old optimizer names map to sets of stages.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from theano.core.config import change_flags, config
+from theano.graph import text, traverse
+from theano.graph.nodes import Variable
+from theano.rewrite import engine
+from theano.rewrite.engine import Report, Rule
+from theano.rewrite.expand import expand_rules
+from theano.rewrite.fold import fold
+from theano.rewrite.pattern import RULES
+
+#: modules that declare rules, in the order in which rules of one stage are tried
+_MODULES: Final = (
+    "useless", "canonicalize", "powers", "shape", "index", "reduce", "stabilize", "nn", "specialize",
+    "blas",
+)  # fmt: skip
+
+_loaded: list[str] = []
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Sweeps with the rules of ``stages``; ``folds``: also computes what is constant."""
+
+    name: str
+    stages: frozenset[str]
+    folds: bool = True
+    limit: int = 10
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+
+def _pass(name: str, *stages: str, limit: int = 10) -> Pass:
+    return Pass(name, frozenset(stages), limit=limit)
+
+
+FAST_RUN: Final = (
+    _pass("canonicalize", "useless", "canonicalize", "shape"),
+    _pass("stabilize", "useless", "canonicalize", "shape", "stabilize"),
+    _pass("blas", "useless", "shape", "blas"),
+    _pass("specialize", "useless", "shape", "specialize", "blas"),
+)
+
+FAST_COMPILE: Final = (_pass("stabilize", "useless", "shape", "stabilize"),)
+STABILIZE: Final = FAST_RUN[:2]
+MERGE: Final = (Pass("merge", frozenset(), folds=False, limit=1),)
+
+LEVELS: Final = {
+    None: (), "None": (), "none": (), "o0": (), "merge": MERGE, "fast_compile": FAST_COMPILE,
+    "o1": FAST_COMPILE, "o2": FAST_RUN, "o3": FAST_RUN, "o4": FAST_RUN, "fast_run": FAST_RUN,
+    "fast_run_stable": STABILIZE, "stabilize": STABILIZE, "unsafe": FAST_RUN,
+}  # fmt: skip
+
+#: rules that run only when asked for by tag
+_OPT_IN: Final = frozenset({"unsafe", "local_ultra_fast_sigmoid", "local_hard_sigmoid"})
+
+
+def optimize(
+    inputs: Sequence[Variable],
+    outputs: Sequence[Variable],
+    *,
+    including: Iterable[str] = (),
+    excluding: Iterable[str] = (),
+    level: str | None = "fast_run",
+    report: Report | None = None,
+    expand: bool = True,
+) -> list[Variable]:
+    """Equivalent, cheaper and stabler expressions of ``outputs``; the given graph is not changed.
+
+    Parameters
+    ----------
+    inputs : variables to keep as they are (roots are kept in any case).
+    including : tags or names of rules to add to the level's.
+    excluding : tags or names of rules, or names of passes, to leave out.
+    level : 'fast_run' (o2, o3, o4), 'fast_compile' (o1), 'stabilize', 'merge', 'unsafe', None.
+    report : filled with what happened.
+    expand : replace, last of all, ops that are only notation for others (needed to lower).
+
+    Rules of numerical stability run at every level: without them results would be wrong.
+    """
+    load()
+    report = report if report is not None else Report()
+    wanted, unwanted = set(including), set(excluding)
+    if level not in LEVELS:
+        names = ", ".join(sorted(str(name) for name in LEVELS))
+        raise ValueError(f"Unknown optimizer {level!r}; there are: {names}.")
+    if level == "unsafe":
+        wanted.add("unsafe")
+    results = list(outputs)
+    with change_flags(compute_test_value="off"):
+        for step in LEVELS[level] or ALWAYS:
+            if step.name not in unwanted:
+                rules = select(step.stages, wanted, unwanted)
+                results = _run(step, inputs, results, rules, unwanted, report)
+        if expand:
+            results = _expand(inputs, results, level, wanted, unwanted, report)
+    return results
+
+
+def load() -> None:
+    """Import the modules that declare rules, once."""
+    if not _loaded:
+        for name in _MODULES:
+            importlib.import_module(f"theano.rewrite.{name}")
+            _loaded.append(name)
+
+
+def select(stages: frozenset[str], wanted: set[str], unwanted: set[str]) -> list[Rule]:
+    """The rules of ``stages`` that the tags allow."""
+    chosen = []
+    for rule in RULES:
+        if rule.stage not in stages and not rule.tags & wanted:
+            continue
+        if rule.tags & unwanted or (rule.tags & _OPT_IN and not rule.tags & wanted):
+            continue
+        chosen.append(rule)
+    return chosen
+
+
+def _run(
+    step: Pass, inputs: Sequence[Variable], outputs: list[Variable], rules: Sequence[Rule],
+    unwanted: set[str], report: Report,
+) -> list[Variable]:  # fmt: skip
+    folder = fold if step.folds and "constant_folding" not in unwanted else None
+    for _ in range(step.limit):
+        outputs, changed = engine.sweep(inputs, outputs, rules, report, folder)
+        if not changed:
+            break
+    _note(step.name, inputs, outputs, report)
+    return outputs
+
+
+def _expand(
+    inputs: Sequence[Variable], outputs: list[Variable], level: str | None, wanted: set[str],
+    unwanted: set[str], report: Report,
+) -> list[Variable]:  # fmt: skip
+    rules = list(expand_rules())
+    if level not in (None, "None", "none", "o0", "merge"):
+        rules += select(frozenset({"useless", "shape"}), wanted, unwanted)
+    folder = fold if level is not None and "constant_folding" not in unwanted else None
+    return _run(Pass("expand", frozenset()), inputs, outputs, rules, unwanted, report) if folder else (
+        engine.sweep(inputs, outputs, rules, report, None)[0]
+    )
+
+
+def _note(
+    name: str, inputs: Sequence[Variable], outputs: Sequence[Variable], report: Report
+) -> None:
+    if report.keep_text:
+        report.passes.append((name, len(traverse.toposort(outputs, inputs))))
+        report.texts.append((name, "\n".join(text.expression(v) for v in outputs)))
+
+
+ALWAYS: Final = (_pass("stabilize", "stabilize"),)
+
+_ = config

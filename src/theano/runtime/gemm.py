@@ -1,0 +1,433 @@
+"""LLVM IR of ``th_sgemm`` and ``th_dgemm``: matrix products for every shape and stride.
+
+``void th_{s,d}gemm(i64 m, i64 n, i64 k, T alpha, ptr A, i64 sA0, i64 sA1, ptr B, i64 sB0,
+i64 sB1, T beta, ptr C, i64 sC0)`` computes ``C = alpha A B + beta C`` with strides in elements;
+C has unit column stride. ``beta == 0`` never reads C. Large products are split over the pool.
+
+Own loops serve what a general BLAS is slow at (few rows or columns, matrix times vector) and,
+where the BLAS at hand does not use the widest vectors of the processor, everything else as well.
+The blocked product follows K. Goto, R. van de Geijn, "Anatomy of High-Performance Matrix
+Multiplication", ACM TOMS 34 (2008): panels of B are packed, a tile of C stays in registers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from theano.runtime import gemm_blas
+from theano.runtime.gemm_kernels import GemmKernels
+from theano.runtime.irtext import Function
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from theano.runtime.blas import Blas
+    from theano.runtime.support import Target
+
+# Block sizes: rows of B per panel, columns of B packed at once, rows of A packed at once.
+_KC: Final = 384
+_NC: Final = 512
+_MC: Final = 120
+# Products of fewer multiply-adds than this stay on the calling thread.
+_PARALLEL_WORK: Final = 150_000
+# Up to this many rows, packing B costs more than it saves.
+_DIRECT_ROWS: Final = 24
+# Dot products of rows are used up to this many columns, from this many vectors on.
+_DOT_COLUMNS: Final = 12
+_DOT_VECTORS: Final = 6
+# Up to this many columns, a product with a column-major A is better computed transposed.
+_SWAP_COLUMNS: Final = 16
+_VECTOR_512_CORES: Final = ("skylakex", "cooperlake", "sapphirerapids", "zen4", "zen5")
+# Integer fields of the context of a parallel product, in order; alpha and beta follow.
+_FIELDS: Final = (
+    "m", "n", "k", "A", "sA0", "sA1", "B", "sB0", "sB1", "C", "sC0", "step", "columns",
+)  # fmt: skip
+_POINTERS: Final = ("A", "B", "C")
+_WORKERS_SLOT: Final = 32
+
+
+class GemmText(GemmKernels):
+    """IR text of the products of one precision.
+
+    Parameters
+    ----------
+    letter
+        ``"s"`` or ``"d"``.
+    target
+        Vector width and number of registers.
+    blas
+        Library to call for large products, or None.
+    """
+
+    def __init__(self, letter: str, target: Target, blas: Blas | None) -> None:
+        super().__init__(letter, target)
+        self.exports = (f"th_{letter}gemm",)
+        self.blas = blas if blas is not None and self._prefer(blas, target) else None
+
+    @staticmethod
+    def _prefer(blas: Blas, target: Target) -> bool:
+        """Tell whether ``blas`` uses vectors as wide as the processor has."""
+        if target.vector_bytes < 64:
+            return True
+        return not blas.core or blas.core.lower() in _VECTOR_512_CORES
+
+    def blas_imports(self) -> dict[str, int]:
+        """Return the addresses of the BLAS functions that the text calls."""
+        return gemm_blas.imports(self.blas, self.letter) if self.blas is not None else {}
+
+    def text(self) -> str:
+        """Return the module."""
+        parts = [self._declarations(), *self.kernels(), self._scale(), self._panel()]
+        parts += [self._direct(), self._packed(), self._dots_driver()]
+        parts += [self._core(), self._serial()]
+        parts += [self._chunk(), self._entry()]
+        if self.blas is not None:
+            parts.append(gemm_blas.text(self.blas, self.letter, self.kind))
+        return "\n".join(parts)
+
+    def _declarations(self) -> str:
+        reduce = f"@llvm.vector.reduce.fadd.v{self.lanes}f{8 * self.size}"
+        return "\n".join((
+            "declare ptr @th_alloc(i64)",
+            "declare void @th_free(ptr)",
+            "declare void @th_parallel(ptr, ptr, ptr, i64)",
+            "@th_pool = external global [64 x i64]",
+            "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
+            f"declare {self.kind} {reduce}({self.kind}, {self.vector})",
+            "",
+        ))  # fmt: skip
+
+    # ------------------------------------------------------------------ calling conventions
+
+    def _head(self, name: str) -> str:
+        """Return the head of an internal product with a column stride for C."""
+        kind = self.kind
+        return (
+            f"internal void @{name}(i64 %m, i64 %n, i64 %k, {kind} %alpha, ptr %A, i64 %sA0, "
+            f"i64 %sA1, ptr %B, i64 %sB0, i64 %sB1, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+        )
+
+    def _call(
+        self, name: str, changes: Mapping[str, str] | None = None, *, swapped: bool = False
+    ) -> str:
+        """Return a call of an internal product; ``swapped`` computes the transposed product."""
+        kind = self.kind
+        values = {
+            name: f"%{name}"
+            for name in ("m", "n", "k", "A", "sA0", "sA1", "B", "sB0", "sB1", "C", "sC0", "sC1")
+        }
+        values.update(changes or {})
+        order = ("m", "n", "k", "A", "sA0", "sA1", "B", "sB0", "sB1", "C", "sC0", "sC1")
+        if swapped:
+            order = ("n", "m", "k", "B", "sB1", "sB0", "A", "sA1", "sA0", "C", "sC1", "sC0")
+        m, n, k, a, a0, a1, b, b0, b1, c, c0, c1 = (values[name] for name in order)
+        return (
+            f"call void @{name}(i64 {m}, i64 {n}, i64 {k}, {kind} %alpha, ptr {a}, i64 {a0}, "
+            f"i64 {a1}, ptr {b}, i64 {b0}, i64 {b1}, {kind} %beta, ptr {c}, i64 {c0}, i64 {c1})"
+        )
+
+    def _elements(self, f: Function, count: str) -> str:
+        """Return a fresh block for ``count`` elements."""
+        return f.op(f"call ptr @th_alloc(i64 {f.binary('mul', count, self.size)})")
+
+    # ------------------------------------------------------------------ drivers
+
+    def _scale(self) -> str:
+        """Write ``C = beta C``, the product with an empty inner dimension."""
+        f = Function(
+            f"internal void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0)"
+        )
+        fresh = f.op(f"fcmp oeq {self.kind} %beta, 0.0")
+
+        def row(i: str) -> None:
+            line = f.at(self.kind, "%C", f.binary("mul", i, "%sC0"))
+
+            def element(j: str) -> None:
+                def multiply() -> None:
+                    old = self._load(f, line, j)
+                    self._store(f, f.op(f"fmul {self.kind} {old}, %beta"), line, j)
+
+                f.when(fresh, lambda: self._store(f, "0.0", line, j), multiply)
+
+            f.each(0, "%n", 1, element)
+
+        f.each(0, "%m", 1, row)
+        f.do("ret void")
+        return f.text()
+
+    def _panel(self) -> str:
+        """Run ``cols`` columns, at most two vectors, of a B whose rows are whole vectors."""
+        f = Function(self._tile_head("panel").replace("(i64 %k", "(i64 %m, i64 %k"))
+        narrow = f.op(f"icmp sle i64 %cols, {self.lanes}")
+        calls = [
+            self._tile_call(f"rows_{v}", "%A", "%B", "%ldb", "%C", "%cols", head="i64 %m, i64 %k")
+            for v in (1, 2)
+        ]
+        f.when(narrow, lambda: f.do(calls[0]), lambda: f.do(calls[1]))
+        f.do("ret void")
+        return f.text()
+
+    def _direct(self) -> str:
+        """Few rows, rows of B contiguous: read B in place, pack only its last columns."""
+        f = Function(self._head("direct"))
+        width = 2 * self.lanes
+        single = f.op("icmp eq i64 %m, 1")
+        rounded = f.binary("mul", f.binary("sdiv", "%n", self.wide * self.lanes),
+                           self.wide * self.lanes)  # fmt: skip
+        wide = f.op(f"select i1 {single}, i64 {rounded}, i64 0")
+        whole = f.binary("and", "%n", -width)
+
+        def block(j: str, name: str, cols: int, head: str) -> None:
+            b, c = f.at(self.kind, "%B", j), f.at(self.kind, "%C", f.binary("mul", j, "%sC1"))
+            f.do(self._tile_call(name, "%A", b, "%sB0", c, str(cols), head=head))
+
+        f.each(0, wide, self.wide * self.lanes, lambda j: block(
+            j, f"tile_1x{self.wide}", self.wide * self.lanes, "i64 %k"))  # fmt: skip
+        f.each(wide, whole, width, lambda j: block(j, "rows_2", width, "i64 %m, i64 %k"))
+        rest = f.binary("sub", "%n", whole)
+        f.leave_if(f.op(f"icmp eq i64 {rest}, 0"))
+        b, c = f.at(self.kind, "%B", whole), f.at(self.kind, "%C", f.binary("mul", whole, "%sC1"))
+        f.do(self._call("packed", {"n": rest, "B": b, "C": c}))
+        f.do("ret void")
+        return f.text()
+
+    def _packed(self) -> str:
+        """The blocked product: any strides, any shape."""
+        f = Function(self._head("packed"))
+        lanes = self.lanes
+        most = f.smin(f.binary("and", f.binary("add", "%n", lanes - 1), -lanes), _NC)
+        depth = f.smin("%k", _KC)
+        to_b = self._elements(f, f.binary("mul", depth, most))
+        in_place = f.op("icmp eq i64 %sA1, 1")
+        size_a = f.op(f"select i1 {in_place}, i64 0, i64 {f.binary('mul', depth, _MC)}")
+        to_a = self._elements(f, size_a)
+
+        def column_block(j0: str) -> None:
+            cols = f.smin(f.binary("sub", "%n", j0), _NC)
+
+            def depth_block(p0: str) -> None:
+                deep = f.smin(f.binary("sub", "%k", p0), _KC)
+                first = f.op(f"icmp eq i64 {p0}, 0")
+                beta = f.op(f"select i1 {first}, {self.kind} %beta, {self.kind} 1.0")
+                self._pack_block(f, j0, cols, p0, deep, to_b)
+                f.each(0, "%m", _MC, lambda i0: self._row_block(
+                    f, (i0, j0, p0), cols, deep, beta, (in_place, to_a, to_b)))  # fmt: skip
+
+            f.each(0, "%k", _KC, depth_block)
+
+        f.each(0, "%n", _NC, column_block)
+        f.do(f"call void @th_free(ptr {to_a})")
+        f.do(f"call void @th_free(ptr {to_b})")
+        f.do("ret void")
+        return f.text()
+
+    def _pack_block(
+        self, f: Function, j0: str, cols: str, p0: str, deep: str, to_b: str
+    ) -> None:
+        """Pack ``deep`` rows and ``cols`` columns of B into panels of at most two vectors."""
+        start = f.binary("add", f.binary("mul", p0, "%sB0"), f.binary("mul", j0, "%sB1"))
+        b = f.at(self.kind, "%B", start)
+
+        def pack(j: str) -> None:
+            here, width = self._panel_size(f, cols, j)
+            source = f.at(self.kind, b, f.binary("mul", j, "%sB1"))
+            target = f.at(self.kind, to_b, f.binary("mul", j, deep))
+            f.do(
+                f"call void @pack(ptr {target}, ptr {source}, i64 %sB0, i64 %sB1, i64 {deep}, "
+                f"i64 {here}, i64 {width})"
+            )
+
+        f.each(0, cols, 2 * self.lanes, pack)
+
+    def _row_block(
+        self, f: Function, at: tuple[str, str, str], cols: str, deep: str, beta: str,
+        blocks: tuple[str, str, str],
+    ) -> None:  # fmt: skip
+        """Multiply up to `_MC` rows of A with all packed panels."""
+        (i0, j0, p0), (in_place, to_a, to_b) = at, blocks
+        rows = f.smin(f.binary("sub", "%m", i0), _MC)
+        start = f.binary("add", f.binary("mul", i0, "%sA0"), f.binary("mul", p0, "%sA1"))
+        a = f.at(self.kind, "%A", start)
+        f.when(in_place, lambda: None, lambda: f.do(
+            f"call void @pack(ptr {to_a}, ptr {a}, i64 %sA1, i64 %sA0, i64 {deep}, i64 {rows}, "
+            f"i64 {rows})"))  # fmt: skip
+        use = f.op(f"select i1 {in_place}, ptr {a}, ptr {to_a}")
+        a0 = f.op(f"select i1 {in_place}, i64 %sA0, i64 1")
+        a1 = f.op(f"select i1 {in_place}, i64 1, i64 {rows}")
+        line = f.binary("mul", i0, "%sC0")
+
+        def panel(j: str) -> None:
+            here, width = self._panel_size(f, cols, j)
+            packed = f.at(self.kind, to_b, f.binary("mul", j, deep))
+            column = f.binary("mul", f.binary("add", j0, j), "%sC1")
+            c = f.at(self.kind, "%C", f.binary("add", line, column))
+            f.do(self._tile_call(
+                "panel", use, packed, width, c, here, head=f"i64 {rows}, i64 {deep}",
+                strides=(a0, a1), beta=beta))  # fmt: skip
+
+        f.each(0, cols, 2 * self.lanes, panel)
+
+    def _panel_size(self, f: Function, cols: str, j: str) -> tuple[str, str]:
+        """Return (columns of C, packed width) of the panel that starts at column ``j``."""
+        here = f.smin(f.binary("sub", cols, j), 2 * self.lanes)
+        narrow = f.op(f"icmp sle i64 {here}, {self.lanes}")
+        return here, f.op(f"select i1 {narrow}, i64 {self.lanes}, i64 {2 * self.lanes}")
+
+    def _dots_driver(self) -> str:
+        """Few columns, rows of A contiguous: dot products with the columns of B made rows."""
+        f = Function(self._head("dots"))
+        in_place = f.both(f.op("icmp eq i64 %sB0, 1"), f.op("icmp sge i64 %sB1, 0"))
+        size = f.op(f"select i1 {in_place}, i64 0, i64 {f.binary('mul', '%k', '%n')}")
+        copy = self._elements(f, size)
+        f.when(in_place, lambda: None, lambda: f.do(
+            f"call void @pack(ptr {copy}, ptr %B, i64 %sB1, i64 %sB0, i64 %n, i64 %k, i64 %k)"
+        ))  # fmt: skip
+        x = f.op(f"select i1 {in_place}, ptr %B, ptr {copy}")
+        stride = f.op(f"select i1 {in_place}, i64 %sB1, i64 %k")
+
+        def run(j: str, cols: int) -> None:
+            other = f.at(self.kind, x, f.binary("mul", j, stride))
+            c = f.at(self.kind, "%C", f.binary("mul", j, "%sC1"))
+            f.do(
+                f"call void @dots_{cols}(i64 %m, i64 %k, ptr %A, i64 %sA0, ptr {other}, "
+                f"i64 {stride}, {self.kind} %alpha, {self.kind} %beta, ptr {c}, i64 %sC0, "
+                "i64 %sC1)"
+            )
+
+        at = "0"
+        for cols in self.dot_columns:
+            count = f.binary("sdiv", f.binary("sub", "%n", at), cols)
+            stop = f.binary("add", at, f.binary("mul", count, cols))
+            f.each(at, stop, cols, lambda j, cols=cols: run(j, cols))  # type: ignore[misc]
+            at = stop
+        f.do(f"call void @th_free(ptr {copy})")
+        f.do("ret void")
+        return f.text()
+
+    def _core(self) -> str:
+        """Choose among dot products, in-place B, BLAS and the blocked product."""
+        f = Function(self._head("core"))
+        unit_a = f.op("icmp eq i64 %sA1, 1")
+        unit_b = f.op("icmp eq i64 %sB1, 1")
+        long = f.op(f"icmp sge i64 %k, {_DOT_VECTORS * self.lanes}")
+        narrow = f.both(f.op(f"icmp sle i64 %n, {_DOT_COLUMNS}"), long, unit_a)
+        single = f.both(f.op("icmp eq i64 %n, 1"), unit_a)
+        f.leave_if(f.op(f"or i1 {narrow}, {single}"), lambda: f.do(self._call("dots")))
+        few = f.both(f.op(f"icmp sle i64 %m, {_DIRECT_ROWS}"), unit_b)
+        f.leave_if(few, lambda: f.do(self._call("direct")))
+        if self.blas is not None:
+            large = f.both(
+                f.op(f"icmp sgt i64 %m, {_SWAP_COLUMNS}"),
+                f.op(f"icmp sgt i64 %n, {_SWAP_COLUMNS}"),
+                f.op("icmp eq i64 %sC1, 1"),
+            )
+            f.leave_if(large, lambda: f.do(self._call("call_blas")))
+        f.do(self._call("packed"))
+        f.do("ret void")
+        return f.text()
+
+    def _serial(self) -> str:
+        """Turn the product around where the transposed one reads memory in better order."""
+        f = Function(self._head("serial"))
+
+        def test(condition: str) -> str:
+            return f.op(f"icmp {condition}")
+
+        a_rows, a_columns = test("eq i64 %sA1, 1"), test("eq i64 %sA0, 1")
+        b_rows, b_columns = test("eq i64 %sB1, 1"), test("eq i64 %sB0, 1")
+        other_a, other_b = f.op(f"xor i1 {a_rows}, true"), f.op(f"xor i1 {b_rows}, true")
+        one_column = f.both(test("eq i64 %n, 1"), test("sgt i64 %m, 1"), other_a)
+        one_row = f.both(test("eq i64 %m, 1"), test("sgt i64 %n, 1"), other_b, b_columns)
+        few_columns = f.both(
+            test(f"sle i64 %n, {_SWAP_COLUMNS}"), test(f"sgt i64 %m, {_SWAP_COLUMNS}"), other_a,
+            a_columns,
+        )  # fmt: skip
+        few_rows = f.both(
+            test("sgt i64 %m, 1"), test(f"sle i64 %m, {_SWAP_COLUMNS}"),
+            test(f"sgt i64 %n, {_SWAP_COLUMNS}"), other_b, b_columns,
+        )  # fmt: skip
+        swap = one_column
+        for condition in (one_row, few_columns, few_rows):
+            swap = f.op(f"or i1 {swap}, {condition}")
+        f.leave_if(swap, lambda: f.do(self._call("core", swapped=True)))
+        f.do(self._call("core"))
+        f.do("ret void")
+        return f.text()
+
+    # ------------------------------------------------------------------ threads
+
+    def _context_type(self) -> str:
+        return "{ " + ", ".join(["i64"] * len(_FIELDS) + [self.kind] * 2) + " }"
+
+    def _field(self, f: Function, name: str) -> str:
+        index = (*_FIELDS, "alpha", "beta").index(name)
+        return f.op(f"getelementptr {self._context_type()}, ptr %ctx, i32 0, i32 {index}")
+
+    def _chunk(self) -> str:
+        """Compute one block of rows or columns of a product described by ``ctx``."""
+        f = Function("internal void @chunk(ptr %ctx, i64 %index)")
+        value = {}
+        for name in _FIELDS:
+            kind = "ptr" if name in _POINTERS else "i64"
+            value[name] = f.op(f"load {kind}, ptr {self._field(f, name)}")
+        for name in ("alpha", "beta"):
+            f.do(f"%{name} = load {self.kind}, ptr {self._field(f, name)}")
+        at = f.binary("mul", "%index", value["step"])
+        columns = f.op(f"icmp ne i64 {value['columns']}, 0")
+        size = f.op(f"select i1 {columns}, i64 {value['n']}, i64 {value['m']}")
+        here = f.smin(f.binary("sub", size, at), value["step"])
+        i = f.op(f"select i1 {columns}, i64 0, i64 {at}")
+        j = f.op(f"select i1 {columns}, i64 {at}, i64 0")
+        value["m"] = f.op(f"select i1 {columns}, i64 {value['m']}, i64 {here}")
+        value["n"] = f.op(f"select i1 {columns}, i64 {here}, i64 {value['n']}")
+        value["A"] = f.at(self.kind, value["A"], f.binary("mul", i, value["sA0"]))
+        value["B"] = f.at(self.kind, value["B"], f.binary("mul", j, value["sB1"]))
+        c = f.binary("add", f.binary("mul", i, value["sC0"]), j)
+        value["C"] = f.at(self.kind, value["C"], c)
+        shape = {name: value[name] for name in _FIELDS[:11]}
+        f.do(self._call("serial", shape | {"sC1": "1"}))
+        f.do("ret void")
+        return f.text()
+
+    def _entry(self) -> str:
+        head = self._head(self.exports[0]).replace("internal ", "").replace(", i64 %sC1", "")
+        f = Function(head)
+        empty = f.op("icmp slt i64 %m, 1")
+        f.leave_if(f.op(f"or i1 {empty}, {f.op('icmp slt i64 %n, 1')}"))
+        scale = f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0)"
+        f.leave_if(f.op("icmp slt i64 %k, 1"), lambda: f.do(scale))
+        work = f.binary("mul", f.binary("mul", "%m", "%n"), "%k")
+        slot = f.at("i64", "@th_pool", _WORKERS_SLOT)
+        workers = f.op(f"load atomic i64, ptr {slot} monotonic, align 8")
+        small = f.op(f"icmp slt i64 {work}, {_PARALLEL_WORK}")
+        alone = f.op(f"or i1 {small}, {f.op(f'icmp slt i64 {workers}, 1')}")
+        enter, leave = "", ""
+        if self.blas is not None and self.blas.set_num_threads:
+            enter, leave = (f"call void @blas_{word}(i64 {work})" for word in ("enter", "leave"))
+
+        def run(call: str) -> None:
+            for line in (enter, call, leave):
+                if line:
+                    f.do(line)
+
+        f.leave_if(alone, lambda: run(self._call("serial", {"sC1": "1"})))
+        most = f.binary("shl", f.binary("add", workers, 1), 1)
+        wanted = f.smin(most, f.smax(f.binary("sdiv", work, _PARALLEL_WORK // 2), 1))
+        columns = f.both(f.op("icmp sge i64 %n, %m"), f.op(f"icmp sgt i64 %n, {4 * self.lanes}"))
+        size = f.op(f"select i1 {columns}, i64 %n, i64 %m")
+        grain = f.op(f"select i1 {columns}, i64 {2 * self.lanes}, i64 {self.row_tiles[2][0]}")
+        share = f.binary("sdiv", f.binary("add", size, f.binary("sub", wanted, 1)), wanted)
+        pieces = f.binary("sdiv", f.binary("add", share, f.binary("sub", grain, 1)), grain)
+        step = f.binary("mul", pieces, grain)
+        f.do(f"%ctx = alloca {self._context_type()}")
+        values = {name: f"%{name}" for name in _FIELDS}
+        values.update(step=step, columns=f.op(f"zext i1 {columns} to i64"))
+        for name, value in values.items():
+            kind = "ptr" if name in _POINTERS else "i64"
+            f.do(f"store {kind} {value}, ptr {self._field(f, name)}")
+        for name in ("alpha", "beta"):
+            f.do(f"store {self.kind} %{name}, ptr {self._field(f, name)}")
+        chunks = f.binary("sdiv", f.binary("add", size, f.binary("sub", step, 1)), step)
+        run(f"call void @th_parallel(ptr @th_pool, ptr @chunk, ptr %ctx, i64 {chunks})")
+        f.do("ret void")
+        return f.text()

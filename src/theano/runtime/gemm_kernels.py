@@ -1,0 +1,327 @@
+"""LLVM IR of the inner parts of matrix products: register tiles, packing, row dot products."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from theano.runtime.irtext import Function
+
+if TYPE_CHECKING:
+    from theano.runtime.support import Target
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Tile:
+    """A register tile: ``rows`` of C times ``vectors`` vector registers of columns."""
+
+    rows: int
+    vectors: int
+
+
+class GemmKernels:
+    """Writes the internal functions that the drivers in `theano.runtime.gemm` call."""
+
+    def __init__(self, letter: str, target: Target) -> None:
+        self.letter = letter
+        self.kind = {"s": "float", "d": "double"}[letter]
+        self.size = {"s": 4, "d": 8}[letter]
+        self.lanes = target.vector_bytes // self.size
+        self.vector = f"<{self.lanes} x {self.kind}>"
+        many = target.vector_registers >= 32
+        self.row_tiles = {
+            2: (12, 10, 8, 4, 2, 1) if many else (6, 4, 2, 1),
+            1: (8, 4, 1),
+        }
+        self.wide = 8 if many else 6
+        # Accumulators of a block of dot products, and the numbers of columns it may have.
+        self.dot_sums = 20 if many else 8
+        self.dot_columns = (5, 4, 2, 1) if many else (2, 1)
+
+    def kernels(self) -> list[str]:
+        """Return the internal functions."""
+        tiles = [_Tile(rows, v) for v, sizes in self.row_tiles.items() for rows in sizes]
+        tiles.append(_Tile(1, self.wide))
+        parts = [self._kernel(tile) for tile in tiles]
+        parts += [self._rows(vectors) for vectors in self.row_tiles]
+        parts += [self._write_back(), self._pack(), self._finish_dots()]
+        return [*parts, *map(self._dots, self.dot_columns)]
+
+    # ------------------------------------------------------------------ small pieces
+
+    def _load(self, f: Function, pointer: str, index: str | int) -> str:
+        return f.op(f"load {self.kind}, ptr {f.at(self.kind, pointer, index)}, align {self.size}")
+
+    def _load_vector(self, f: Function, pointer: str, index: str | int) -> str:
+        return f.op(f"load {self.vector}, ptr {f.at(self.kind, pointer, index)}, align {self.size}")
+
+    def _store(self, f: Function, value: str, pointer: str, index: str | int) -> None:
+        address = f.at(self.kind, pointer, index)
+        f.do(f"store {self.kind} {value}, ptr {address}, align {self.size}")
+
+    def _store_vector(self, f: Function, value: str, pointer: str, index: str | int) -> None:
+        address = f.at(self.kind, pointer, index)
+        f.do(f"store {self.vector} {value}, ptr {address}, align {self.size}")
+
+    def _splat(self, f: Function, value: str) -> str:
+        one = f.op(f"insertelement {self.vector} poison, {self.kind} {value}, i32 0")
+        mask = f"<{self.lanes} x i32> zeroinitializer"
+        return f.op(f"shufflevector {self.vector} {one}, {self.vector} poison, {mask}")
+
+    def _muladd(self, f: Function, a: str, b: str, c: str) -> str:
+        product = f.op(f"fmul contract {self.vector} {a}, {b}")
+        return f.op(f"fadd contract {self.vector} {c}, {product}")
+
+    def _accumulate(self, f: Function, old: str, value: str) -> str:
+        """Return ``value + beta * old`` for scalars."""
+        scaled = f.op(f"fmul contract {self.kind} %beta, {old}")
+        return f.op(f"fadd contract {self.kind} {scaled}, {value}")
+
+    # ------------------------------------------------------------------ register tiles
+
+    def _tile_head(self, name: str) -> str:
+        kind = self.kind
+        return (
+            f"internal void @{name}(i64 %k, ptr %A, i64 %sA0, i64 %sA1, ptr %B, i64 %ldb, "
+            f"{kind} %alpha, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1, i64 %cols)"
+        )
+
+    def _kernel(self, tile: _Tile) -> str:
+        """Write a tile of C; rows of B are ``ldb`` apart and whole vectors wide."""
+        f = Function(self._tile_head(f"tile_{tile.rows}x{tile.vectors}"))
+        width = tile.vectors * self.lanes
+        buffer = f.op(f"alloca [{tile.rows * width} x {self.kind}], align 64")
+        rows = [f.at(self.kind, "%A", f.binary("mul", "%sA0", r)) for r in range(tile.rows)]
+        zero = (self.vector, "zeroinitializer")
+
+        def step(p: str, values: list[str]) -> list[str]:
+            line = f.at(self.kind, "%B", f.binary("mul", p, "%ldb"))
+            offset = f.binary("mul", p, "%sA1")
+            columns = [self._load_vector(f, line, v * self.lanes) for v in range(tile.vectors)]
+            following = []
+            for r, row in enumerate(rows):
+                a = self._splat(f, self._load(f, row, offset))
+                for v, column in enumerate(columns):
+                    following.append(self._muladd(f, a, column, values[r * tile.vectors + v]))
+            return following
+
+        sums = f.loop(0, "%k", 1, [zero] * (tile.rows * tile.vectors), step)
+        alpha = self._splat(f, "%alpha")
+        for number, total in enumerate(sums):
+            scaled = f.op(f"fmul {self.vector} {total}, {alpha}")
+            self._store_vector(f, scaled, buffer, number * self.lanes)
+        f.do(
+            f"call void @write_back(i64 {tile.rows}, i64 %cols, ptr {buffer}, i64 {width}, "
+            f"{self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+        )
+        f.do("ret void")
+        return f.text()
+
+    def _write_back(self) -> str:
+        """Write ``C = tile + beta C``; vectors where rows of C are contiguous."""
+        f = Function(
+            "internal void @write_back(i64 %rows, i64 %cols, ptr %tile, i64 %width, "
+            f"{self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+        )
+        fresh = f.op(f"fcmp oeq {self.kind} %beta, 0.0")
+        unit = f.op("icmp eq i64 %sC1, 1")
+        beta = self._splat(f, "%beta")
+        whole = f.binary("and", "%cols", -self.lanes)
+        vector_stop = f.op(f"select i1 {unit}, i64 {whole}, i64 0")
+
+        def row(r: str) -> None:
+            source = f.at(self.kind, "%tile", f.binary("mul", r, "%width"))
+            target = f.at(self.kind, "%C", f.binary("mul", r, "%sC0"))
+
+            def vectors(j: str) -> None:
+                value = self._load_vector(f, source, j)
+
+                def add() -> None:
+                    old = self._load_vector(f, target, j)
+                    scaled = f.op(f"fmul contract {self.vector} {beta}, {old}")
+                    total = f.op(f"fadd contract {self.vector} {scaled}, {value}")
+                    self._store_vector(f, total, target, j)
+
+                f.when(fresh, lambda: self._store_vector(f, value, target, j), add)
+
+            def scalars(j: str) -> None:
+                value = self._load(f, source, j)
+                place = f.binary("mul", j, "%sC1")
+
+                def add() -> None:
+                    old = self._load(f, target, place)
+                    self._store(f, self._accumulate(f, old, value), target, place)
+
+                f.when(fresh, lambda: self._store(f, value, target, place), add)
+
+            f.each(0, vector_stop, self.lanes, vectors)
+            f.each(vector_stop, "%cols", 1, scalars)
+
+        f.each(0, "%rows", 1, row)
+        f.do("ret void")
+        return f.text()
+
+    def _rows(self, vectors: int) -> str:
+        """Run one panel of B against ``m`` rows of A, largest tiles first."""
+        f = Function(self._tile_head(f"rows_{vectors}").replace("(i64 %k", "(i64 %m, i64 %k"))
+        at = "0"
+        for size in self.row_tiles[vectors]:
+            stop = f.binary("sub", "%m", size - 1)
+
+            def block(
+                i: str, values: list[str], size: int = size
+            ) -> list[str]:
+                del values
+                a = f.at(self.kind, "%A", f.binary("mul", i, "%sA0"))
+                c = f.at(self.kind, "%C", f.binary("mul", i, "%sC0"))
+                f.do(self._tile_call(f"tile_{size}x{vectors}", a, "%B", "%ldb", c, "%cols"))
+                return [f.binary("add", i, size)]
+
+            at = f.loop(at, stop, size, [("i64", at)], block)[0]
+        f.do("ret void")
+        return f.text()
+
+    def _tile_call(
+        self, name: str, a: str, b: str, ldb: str, c: str, cols: str, *, head: str = "i64 %k",
+        strides: tuple[str, str] = ("%sA0", "%sA1"), beta: str = "%beta",
+    ) -> str:  # fmt: skip
+        kind = self.kind
+        return (
+            f"call void @{name}({head}, ptr {a}, i64 {strides[0]}, i64 {strides[1]}, ptr {b}, "
+            f"i64 {ldb}, {kind} %alpha, {kind} {beta}, ptr {c}, i64 %sC0, i64 %sC1, i64 {cols})"
+        )
+
+    # ------------------------------------------------------------------ packing
+
+    def _pack(self) -> str:
+        """Copy ``k`` rows and ``cols`` columns of B into rows of ``width``, zeros behind."""
+        f = Function(
+            "internal void @pack(ptr %to, ptr %B, i64 %sB0, i64 %sB1, i64 %k, i64 %cols, "
+            "i64 %width)"
+        )
+        short = f.op("icmp slt i64 %cols, %width")
+
+        def clear() -> None:
+            size = f.binary("mul", f.binary("mul", "%k", "%width"), self.size)
+            f.do(f"call void @llvm.memset.p0.i64(ptr %to, i8 0, i64 {size}, i1 false)")
+
+        f.when(short, clear)
+        unit = f.op("icmp eq i64 %sB1, 1")
+
+        def by_rows() -> None:
+            def row(p: str) -> None:
+                source = f.at(self.kind, "%B", f.binary("mul", p, "%sB0"))
+                target = f.at(self.kind, "%to", f.binary("mul", p, "%width"))
+                stop = f.binary("and", "%cols", -self.lanes)
+                f.each(0, stop, self.lanes, lambda j: self._store_vector(
+                    f, self._load_vector(f, source, j), target, j))  # fmt: skip
+                f.each(stop, "%cols", 1, lambda j: self._store(
+                    f, self._load(f, source, j), target, j))  # fmt: skip
+
+            f.each(0, "%k", 1, row)
+
+        def by_columns() -> None:
+            def column(j: str, p0: str, p1: str) -> None:
+                source = f.at(self.kind, "%B", f.binary("mul", j, "%sB1"))
+                target = f.at(self.kind, "%to", j)
+                f.each(p0, p1, 1, lambda p: self._store(
+                    f, self._load(f, source, f.binary("mul", p, "%sB0")), target,
+                    f.binary("mul", p, "%width")))  # fmt: skip
+
+            def block(p0: str) -> None:
+                # Few rows at a time, so that the lines of the panel stay in the first cache.
+                p1 = f.smin(f.binary("add", p0, 16), "%k")
+                f.each(0, "%cols", 1, lambda j: column(j, p0, p1))
+
+            f.each(0, "%k", 16, block)
+
+        f.when(unit, by_rows, by_columns)
+        f.do("ret void")
+        return f.text()
+
+    # ------------------------------------------------------------------ dot products of rows
+
+    def _dots(self, cols: int) -> str:
+        """Write ``C[i, j] = alpha A[i, :] . X[j, :] + beta C[i, j]`` for ``cols`` rows of X.
+
+        Rows of A and X are contiguous; rows of X are ``sX`` apart.
+        """
+        kind = self.kind
+        f = Function(
+            f"internal void @dots_{cols}(i64 %m, i64 %k, ptr %A, i64 %sA0, ptr %X, i64 %sX, "
+            f"{kind} %alpha, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+        )
+        whole = f.binary("and", "%k", -self.lanes)
+        others = [f.at(kind, "%X", f.binary("mul", j, "%sX")) for j in range(cols)]
+
+        def block(i: str, count: int) -> None:
+            indices = [f.binary("add", i, r) for r in range(count)]
+            rows = [f.at(kind, "%A", f.binary("mul", index, "%sA0")) for index in indices]
+
+            def step(p: str, values: list[str]) -> list[str]:
+                xs = [self._load_vector(f, other, p) for other in others]
+                following: list[str] = []
+                for row in rows:
+                    a = self._load_vector(f, row, p)
+                    following += [
+                        self._muladd(f, a, x, values[len(following) + number])
+                        for number, x in enumerate(xs)
+                    ]
+                return following
+
+            zeros = [(self.vector, "zeroinitializer")] * (count * cols)
+            for number, total in enumerate(f.loop(0, whole, self.lanes, zeros, step)):
+                self._store_vector(f, total, buffer, number * self.lanes)
+            a, c = (
+                f.at(kind, base, f.binary("mul", i, stride))
+                for base, stride in (("%A", "%sA0"), ("%C", "%sC0"))
+            )
+            f.do(
+                f"call void @finish_dots(ptr {buffer}, i64 {count}, i64 {cols}, i64 %k, ptr {a}, "
+                f"i64 %sA0, ptr %X, i64 %sX, {kind} %alpha, {kind} %beta, ptr {c}, i64 %sC0, "
+                "i64 %sC1)"
+            )
+
+        height = max(1, min(8, self.dot_sums // cols))
+        buffer = f.op(f"alloca [{height * cols * self.lanes} x {kind}], align 64")
+        blocked = f.binary("mul", f.binary("sdiv", "%m", height), height)
+        f.each(0, blocked, height, lambda i: block(i, height))
+        f.each(blocked, "%m", 1, lambda i: block(i, 1))
+        f.do("ret void")
+        return f.text()
+
+    def _finish_dots(self) -> str:
+        """Add the lanes of each of ``rows * cols`` sums and the products behind whole vectors."""
+        kind = self.kind
+        f = Function(
+            f"internal void @finish_dots(ptr %sums, i64 %rows, i64 %cols, i64 %k, ptr %A, "
+            f"i64 %sA0, ptr %X, i64 %sX, {kind} %alpha, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+        )
+        fresh = f.op(f"fcmp oeq {kind} %beta, 0.0")
+        whole = f.binary("and", "%k", -self.lanes)
+        reduce = f"@llvm.vector.reduce.fadd.v{self.lanes}f{8 * self.size}"
+
+        def element(i: str, j: str) -> None:
+            row = f.at(kind, "%A", f.binary("mul", i, "%sA0"))
+            other = f.at(kind, "%X", f.binary("mul", j, "%sX"))
+            number = f.binary("add", f.binary("mul", i, "%cols"), j)
+            total = self._load_vector(f, "%sums", f.binary("mul", number, self.lanes))
+            value = f.op(f"call reassoc {kind} {reduce}({kind} -0.0, {self.vector} {total})")
+
+            def add(p: str, sums: list[str]) -> list[str]:
+                product = f.op(f"fmul {kind} {self._load(f, row, p)}, {self._load(f, other, p)}")
+                return [f.op(f"fadd {kind} {sums[0]}, {product}")]
+
+            value = f.loop(whole, "%k", 1, [(kind, value)], add)[0]
+            value = f.op(f"fmul {kind} {value}, %alpha")
+            place = f.binary("add", f.binary("mul", i, "%sC0"), f.binary("mul", j, "%sC1"))
+
+            def update() -> None:
+                old = self._load(f, "%C", place)
+                self._store(f, self._accumulate(f, old, value), "%C", place)
+
+            f.when(fresh, lambda: self._store(f, value, "%C", place), update)
+
+        f.each(0, "%rows", 1, lambda i: f.each(0, "%cols", 1, lambda j: element(i, j)))
+        f.do("ret void")
+        return f.text()

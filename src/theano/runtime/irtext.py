@@ -1,0 +1,146 @@
+"""A small writer of LLVM IR text with structured loops, for the helper libraries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Function:
+    """Writes one LLVM function; every value gets a fresh name.
+
+    >>> f = Function("i64 @twice(i64 %x)")
+    >>> f.do(f"ret i64 {f.op('add i64 %x, %x')}")
+    >>> print(f.text())
+    define i64 @twice(i64 %x) {
+    entry:
+      %v1 = add i64 %x, %x
+      ret i64 %v1
+    }
+    <BLANKLINE>
+    """
+
+    def __init__(self, head: str) -> None:
+        self._head = head
+        self._lines: list[str] = []
+        self._count = 0
+        self._block = "entry"
+
+    def text(self) -> str:
+        """Return the whole definition."""
+        body = "\n".join(self._lines)
+        return f"define {self._head} {{\nentry:\n{body}\n}}\n"
+
+    def fresh(self, stem: str) -> str:
+        """Return a name that nothing else in the function has."""
+        self._count += 1
+        return f"{stem}{self._count}"
+
+    def op(self, instruction: str) -> str:
+        """Write ``%new = instruction`` and return ``%new``."""
+        name = "%" + self.fresh("v")
+        self._lines.append(f"  {name} = {instruction}")
+        return name
+
+    def do(self, instruction: str) -> None:
+        """Write an instruction without result."""
+        self._lines.append(f"  {instruction}")
+
+    def start(self, label: str) -> None:
+        """Begin the block ``label``."""
+        self._lines.append(f"{label}:")
+        self._block = label
+
+    def binary(self, name: str, a: str | int, b: str | int) -> str:
+        """Write an i64 instruction such as ``add`` or ``mul``."""
+        return self.op(f"{name} i64 {a}, {b}")
+
+    def smin(self, a: str | int, b: str | int) -> str:
+        """Return the smaller of two i64."""
+        less = self.op(f"icmp slt i64 {a}, {b}")
+        return self.op(f"select i1 {less}, i64 {a}, i64 {b}")
+
+    def smax(self, a: str | int, b: str | int) -> str:
+        """Return the larger of two i64."""
+        less = self.op(f"icmp sgt i64 {a}, {b}")
+        return self.op(f"select i1 {less}, i64 {a}, i64 {b}")
+
+    def both(self, *conditions: str) -> str:
+        """Return the conjunction of i1 values."""
+        result = conditions[0]
+        for condition in conditions[1:]:
+            result = self.op(f"and i1 {result}, {condition}")
+        return result
+
+    def at(self, kind: str, pointer: str, index: str | int) -> str:
+        """Return the address of element ``index`` of type ``kind``."""
+        return self.op(f"getelementptr {kind}, ptr {pointer}, i64 {index}")
+
+    def loop(
+        self, start: str | int, stop: str | int, step: str | int,
+        carried: Sequence[tuple[str, str]], body: Callable[[str, list[str]], Sequence[str]],
+    ) -> list[str]:  # fmt: skip
+        """Write ``for (i = start; i < stop; i += step)`` and return the carried values after it.
+
+        ``carried`` holds (type, initial value); ``body(i, values)`` returns the next values.
+        """
+        before, head, inside, after = self._block, *map(self.fresh, ("head", "body", "end"))
+        index = "%" + self.fresh("i")
+        values = ["%" + self.fresh("c") for _ in carried]
+        self.do(f"br label %{head}")
+        self.start(head)
+        first = len(self._lines)
+        self._lines += [""] * (1 + len(carried))
+        self.do(f"%{inside}.go = icmp slt i64 {index}, {stop}")
+        self.do(f"br i1 %{inside}.go, label %{inside}, label %{after}")
+        self.start(inside)
+        following = body(index, values)
+        again = self.op(f"add nsw i64 {index}, {step}")
+        latch = self._block
+        self.do(f"br label %{head}")
+        rows = [("i64", str(start), index, again)]
+        rows += [(k, v, n, f) for (k, v), n, f in zip(carried, values, following, strict=True)]
+        for number, (kind, value, name, later) in enumerate(rows):
+            phi = f"  {name} = phi {kind} [{value}, %{before}], [{later}, %{latch}]"
+            self._lines[first + number] = phi
+        self.start(after)
+        return values
+
+    def each(
+        self, start: str | int, stop: str | int, step: str | int, body: Callable[[str], None]
+    ) -> None:
+        """Write a loop without carried values."""
+
+        def run(index: str, values: list[str]) -> list[str]:
+            del values
+            body(index)
+            return []
+
+        self.loop(start, stop, step, (), run)
+
+    def when(
+        self, condition: str, yes: Callable[[], None], no: Callable[[], None] | None = None
+    ) -> None:
+        """Write ``if (condition) yes; else no;``; the branches must not return."""
+        then, other, after = map(self.fresh, ("then", "else", "join"))
+        self.do(f"br i1 {condition}, label %{then}, label %{other if no else after}")
+        self.start(then)
+        yes()
+        self.do(f"br label %{after}")
+        if no:
+            self.start(other)
+            no()
+            self.do(f"br label %{after}")
+        self.start(after)
+
+    def leave_if(self, condition: str, actions: Callable[[], None] | None = None) -> None:
+        """Write ``if (condition) { actions; return; }`` in a void function."""
+        then, after = map(self.fresh, ("leave", "stay"))
+        self.do(f"br i1 {condition}, label %{then}, label %{after}")
+        self.start(then)
+        if actions:
+            actions()
+        self.do("ret void")
+        self.start(after)

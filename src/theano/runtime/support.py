@@ -1,0 +1,130 @@
+"""The helper libraries that native code links against, compiled at first use.
+
+`library` compiles one of the groups below and returns its symbols; nothing is compiled before a
+function needs it. The compiler is passed in, since this package lies below the backends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from theano.runtime import capi, gemm, memory, threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from theano.runtime.blas import Blas
+
+
+class Compiler(Protocol):
+    """The part of a native compiler this module needs."""
+
+    def __call__(
+        self, ir_text: str, exports: Sequence[str], imports: Mapping[str, int]
+    ) -> Any: ...  # an object with ``addresses``
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """What the helper libraries must know about the processor."""
+
+    architecture: str
+    vector_bytes: int
+    vector_registers: int
+
+
+def leak(value: object) -> None:
+    """Keep ``value`` alive until the process ends, past the end of the interpreter.
+
+    Worker threads and destructors of late arrays run helper code while Python shuts down.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
+
+
+class Support:
+    """Symbols of the helper libraries, compiled on demand.
+
+    Parameters
+    ----------
+    compiler
+        Compiles LLVM IR text: ``compiler(ir_text, exports, imports).addresses``.
+    target
+        The processor.
+    blas
+        The BLAS library in use, or None for own loops.
+    """
+
+    def __init__(self, compiler: Compiler, target: Target, blas: Blas | None) -> None:
+        self._compiler = compiler
+        self._target = target
+        self._blas = blas
+        self._lock = threading.RLock()
+        self._groups: dict[str, Mapping[str, int]] = {}
+
+    @property
+    def blas(self) -> Blas | None:
+        """The BLAS library that the gemm helpers call."""
+        return self._blas
+
+    def symbols(self, names: Sequence[str]) -> dict[str, int]:
+        """Return name -> address for the helper symbols among ``names``, compiling if needed.
+
+        Names that no helper library exports are left out.
+        """
+        found = {}
+        for name in names:
+            group = SYMBOL_GROUP.get(name)
+            if group is not None:
+                found[name] = self.library(group)[name]
+        return found
+
+    def library(self, group: str) -> Mapping[str, int]:
+        """Return the symbols of the helper library ``group`` (a key of `GROUPS`)."""
+        with self._lock:
+            if group not in self._groups:
+                self._groups[group] = GROUPS[group](self)
+            return self._groups[group]
+
+    def _compile(self, text: str, exports: Sequence[str], imports: Mapping[str, int]) -> Any:
+        module = self._compiler(text, exports, imports)
+        leak(module)
+        return module.addresses
+
+    def _threads(self) -> Mapping[str, int]:
+        text = threads.pool_ir(self._target.architecture)
+        native = self._compile(text, threads.EXPORTS, threads.imports())
+        pool = threads.pool()
+        pool.attach(native["th_worker"])
+        return {"th_parallel": native["th_parallel"], "th_pool": pool.address}
+
+    def _memory(self) -> Mapping[str, int]:
+        table = capi.symbols()
+        imports = {name: table[name] for name in memory.PYTHON_IMPORTS}
+        native = self._compile(memory.memory_ir(), memory.EXPORTS, imports)
+        memory.attach(native)
+        return dict(native)
+
+    def _gemm(self, letter: str) -> Mapping[str, int]:
+        kernels = gemm.GemmText(letter, self._target, self._blas)
+        imports = self.symbols(("th_parallel", "th_pool", "th_alloc", "th_free"))
+        imports.update(kernels.blas_imports())
+        return dict(self._compile(kernels.text(), kernels.exports, imports))
+
+
+GROUPS: dict[str, Callable[[Support], Mapping[str, int]]] = {
+    "threads": Support._threads,
+    "memory": Support._memory,
+    "sgemm": lambda self: self._gemm("s"),
+    "dgemm": lambda self: self._gemm("d"),
+}
+
+SYMBOL_GROUP: dict[str, str] = {
+    "th_parallel": "threads",
+    "th_pool": "threads",
+    **dict.fromkeys(memory.EXPORTS, "memory"),
+    "th_sgemm": "sgemm",
+    "th_dgemm": "dgemm",
+}

@@ -1,0 +1,25 @@
+"""The NumPy-like face of Theano: types, constructors and functions of symbolic arrays.
+
+>>> import theano.tensor as T
+>>> x, y = T.matrices("x", "y")
+>>> T.exp(x + y).type
+TensorType(float64, matrix)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from theano.autodiff.check import numeric_grad, verify_grad
+from theano.autodiff.forward import Rop
+from theano.autodiff.jacobian import hessian, jacobian
+from theano.autodiff.modifiers import consider_constant
+from theano.autodiff.reverse import Lop, grad
+from theano.compile.eval import evaluate as _evaluate  # noqa: F401  (enters "eval")
+from theano.graph.shared import SharedVariable
+from theano.tensor import basic, elemwise, nnet, sharedvar, subtensor, types, var
+from theano.tensor.basic import *  # noqa: F403
+from theano.tensor.types import *  # noqa: F403
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """`imatrix` and its like are made by a table: type checkers cannot see them."""

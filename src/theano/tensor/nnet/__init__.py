@@ -1,0 +1,3 @@
+"""Functions of neural networks."""
+
+from theano.tensor.nnet import nnet, sigm

@@ -1,0 +1,5 @@
+"""TensorType under its old address."""
+
+from theano.graph.tensor_type import TensorType
+
+__all__ = ["TensorType"]

@@ -1,0 +1,36 @@
+"""Compiled helper libraries shared by the tests of this folder."""
+
+import ctypes
+
+import pytest
+
+from theano.backends.cpu import compiler
+from theano.runtime import blas, support
+
+POINTER = ctypes.c_void_p
+INTEGER = ctypes.c_int64
+
+
+@pytest.fixture(scope="session")
+def make_support():
+    """Return a factory of helper libraries whose IR is verified."""
+    usable, reason = compiler.available()
+    if not usable:
+        pytest.skip(reason)
+    host = compiler.host_features()
+
+    def make(choice="none", vector_bytes=host.vector_bytes, registers=host.vector_registers):
+        target = support.Target(host.architecture, vector_bytes, registers)
+
+        def compile_checked(text, exports, imports):
+            return compiler.compile_module(text, exports, imports, verify=True)
+
+        return support.Support(compile_checked, target, blas.find(choice))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def helpers(make_support):
+    """Return helper libraries without BLAS."""
+    return make_support()

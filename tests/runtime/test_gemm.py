@@ -1,0 +1,180 @@
+"""``th_sgemm`` and ``th_dgemm`` against NumPy, for every shape and stride."""
+
+import ctypes
+import itertools
+
+import numpy as np
+import pytest
+
+from theano.runtime import blas, gemm, support, threads
+
+POINTER, INTEGER = ctypes.c_void_p, ctypes.c_int64
+
+SHAPES = [
+    (1, 1, 1), (3, 5, 7), (1, 50, 60), (50, 1, 60), (1, 600, 33), (600, 1, 33), (24, 600, 5),
+    (600, 10, 100), (17, 33, 400), (13, 16, 17), (40, 17, 1000), (130, 70, 90), (25, 530, 400),
+    (7, 7, 1), (64, 3, 64), (5, 40, 130), (90, 12, 40),
+]  # fmt: skip
+KINDS = {
+    "rows": lambda rng, r, c: rng.standard_normal((r, c)),
+    "columns": lambda rng, r, c: rng.standard_normal((c, r)).T,
+    "sliced": lambda rng, r, c: rng.standard_normal((2 * r, 3 * c))[::2, ::3],
+    "padded": lambda rng, r, c: rng.standard_normal((r, c + 5))[:, 2 : 2 + c],
+    "reversed": lambda rng, r, c: rng.standard_normal((r, c))[::-1, ::-1],
+    "repeated": lambda rng, r, c: np.broadcast_to(rng.standard_normal((1, c)), (r, c)),
+}
+
+
+def product(library, a, b, c, alpha=1.0, beta=0.0):
+    """Call the native product on arrays."""
+    letter = {"float32": "s", "float64": "d"}[a.dtype.name]
+    real = {"s": ctypes.c_float, "d": ctypes.c_double}[letter]
+    address = library.library(f"{letter}gemm")[f"th_{letter}gemm"]
+    run = ctypes.CFUNCTYPE(
+        None, INTEGER, INTEGER, INTEGER, real, POINTER, INTEGER, INTEGER, POINTER, INTEGER,
+        INTEGER, real, POINTER, INTEGER,
+    )(address)  # fmt: skip
+    size = a.itemsize
+    strides = [s // size for s in (*a.strides, *b.strides, c.strides[0])]
+    run(
+        a.shape[0], b.shape[1], a.shape[1], alpha, a.ctypes.data, strides[0], strides[1],
+        b.ctypes.data, strides[2], strides[3], beta, c.ctypes.data, strides[4],
+    )  # fmt: skip
+
+
+def check(library, a, b, alpha, beta):
+    m, n = a.shape[0], b.shape[1]
+    start = np.linspace(-1, 1, m * (n + 3)).reshape(m, n + 3).astype(a.dtype)
+    c = start.copy()
+    if beta == 0:
+        c[:, :n] = np.nan
+    product(library, a, b, c, alpha, beta)
+    exact = alpha * (a.astype("float64") @ b.astype("float64"))
+    if beta:
+        exact = exact + beta * start[:, :n]
+    bound = np.abs(a.astype("float64")) @ np.abs(b.astype("float64")) + 1
+    error = np.abs(c[:, :n] - exact) / bound
+    assert error.max(initial=0) < 8 * np.finfo(a.dtype).eps * max(4, a.shape[1] ** 0.5)
+    assert (c[:, n:] == start[:, n:]).all()
+
+
+@pytest.fixture(params=["none", "", "scipy"], scope="module")
+def library(request, make_support):
+    """Own loops, the BLAS of this machine, and SciPy's Fortran pointers."""
+    if request.param != "none" and blas.find(request.param) is None:
+        pytest.skip("no BLAS here")
+    return make_support(request.param)
+
+
+@pytest.fixture(autouse=True)
+def prefer_blas(monkeypatch):
+    monkeypatch.setattr(gemm.GemmText, "_prefer", staticmethod(lambda library, target: True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_every_stride(library, shape, dtype):
+    rng = np.random.default_rng(5)
+    m, n, k = shape
+    for left, right in itertools.product(KINDS.values(), repeat=2):
+        a, b = left(rng, m, k), right(rng, k, n)
+        # astype would lose the strides of views, so views are made of converted arrays.
+        a, b = _as(a, dtype), _as(b, dtype)
+        for alpha, beta in ((1.0, 0.0), (-0.5, 1.0), (2.0, 0.25)):
+            check(library, a, b, alpha, beta)
+
+
+def _as(view, dtype):
+    """Return ``view`` in ``dtype`` with the same strides in elements."""
+    strides = tuple(s // view.itemsize for s in view.strides)
+    low = sum(min(0, (n - 1) * s) for n, s in zip(view.shape, strides, strict=True))
+    high = sum(max(0, (n - 1) * s) for n, s in zip(view.shape, strides, strict=True))
+    store = np.zeros(high - low + 1, dtype)
+    size = store.itemsize
+    result = np.lib.stride_tricks.as_strided(
+        store[-low:], view.shape, tuple(s * size for s in strides)
+    )
+    if 0 in strides and view.shape[strides.index(0)] > 1:
+        result[0] = view[0]
+    else:
+        result[...] = view
+    return result
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("m", "n", "k"), [(0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0), (1, 1, 0)])
+def test_empty_products(library, dtype, m, n, k):
+    a, b = np.ones((m, k), dtype), np.ones((k, n), dtype)
+    c = np.full((m, n), np.nan, dtype)
+    product(library, a, b, c)
+    assert (c == 0).all()
+    c = np.full((m, n), 3.0, dtype)
+    product(library, a, b, c, beta=2.0)
+    assert (c == 6).all()
+
+
+def test_not_a_number_in_the_operands_spreads(library):
+    a, b = np.ones((30, 40), "float32"), np.ones((40, 50), "float32")
+    a[3, 7], b[9, 11] = np.nan, np.inf
+    c = np.empty((30, 50), "float32")
+    product(library, a, b, c)
+    assert np.isnan(c[3]).all()
+    assert (np.delete(c[:, 11], 3) == np.inf).all()
+    assert np.isfinite(np.delete(np.delete(c, 3, 0), 11, 1)).all()
+
+
+@pytest.mark.parametrize(("vector_bytes", "registers"), [(32, 16), (16, 16), (16, 32)])
+def test_other_vector_widths(make_support, vector_bytes, registers):
+    library = make_support("none", vector_bytes, registers)
+    rng = np.random.default_rng(6)
+    for (m, n, k), dtype in itertools.product(SHAPES, ("float32", "float64")):
+        a, b = rng.standard_normal((m, k)), rng.standard_normal((k, n))
+        check(library, a.astype(dtype), b.astype(dtype), 1.0, 0.5)
+        check(library, _as(a.T.copy().T, dtype), _as(b.T.copy().T, dtype), 1.0, 0.0)
+
+
+def test_threads_give_the_same_result(library):
+    rng = np.random.default_rng(7)
+    pool = threads.pool()
+    before = pool.threads
+    try:
+        for m, n, k in [(600, 10, 784), (784, 10, 300), (20, 500, 784), (300, 400, 200)]:
+            a, b = rng.standard_normal((m, k)), rng.standard_normal((k, n))
+            for count in (1, 3):
+                pool.set_threads(count)
+                check(library, a, b, 1.0, 0.0)
+                check(library, _as(a.T.copy().T, "float64"), b, 1.0, 0.5)
+    finally:
+        pool.set_threads(before)
+
+
+def test_the_thread_setting_of_the_library_is_restored(make_support):
+    found = blas.find()
+    if found is None or not found.get_num_threads:
+        pytest.skip("the BLAS here has no thread setting")
+    get = ctypes.CFUNCTYPE(ctypes.c_int)(found.get_num_threads)
+    set_ = ctypes.CFUNCTYPE(None, ctypes.c_int)(found.set_num_threads)
+    library = make_support("")
+    before = get()
+    set_(2)
+    try:
+        expected = get()
+        a = np.ones((200, 200))
+        c = np.empty((200, 200))
+        for _ in range(3):
+            product(library, a, a, c)
+        assert (c == 200).all()
+        assert get() == expected
+    finally:
+        set_(before)
+
+
+def test_a_library_with_narrow_vectors_is_not_used_for_large_products(monkeypatch):
+    monkeypatch.undo()
+    wide = support.Target("x86_64", 64, 32)
+    plain = support.Target("x86_64", 32, 16)
+    narrow = blas.Blas("cblas64", "lib", {"sgemm": 1}, core="Haswell")
+    good = blas.Blas("cblas64", "lib", {"sgemm": 1}, core="SkylakeX")
+    assert gemm.GemmText("s", wide, narrow).blas is None
+    assert gemm.GemmText("s", plain, narrow).blas is narrow
+    assert gemm.GemmText("s", wide, good).blas is good

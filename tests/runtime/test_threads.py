@@ -1,0 +1,210 @@
+"""The thread pool: every chunk runs once, whoever calls, forks or leaves."""
+
+import ctypes
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from theano.backends.cpu import compiler
+from theano.runtime import threads
+
+CHUNK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+
+COUNT_IR = """
+define void @count(ptr %ctx, i64 %i) {
+  %p = getelementptr i64, ptr %ctx, i64 %i
+  %old = atomicrmw add ptr %p, i64 1 monotonic
+  ret void
+}
+define void @spend(ptr %ctx, i64 %i) {
+entry:
+  br label %l
+l:
+  %k = phi i64 [0, %entry], [%k2, %l]
+  %v = load volatile i64, ptr %ctx
+  %k2 = add i64 %k, 1
+  %more = icmp slt i64 %k2, 20000
+  br i1 %more, label %l, label %x
+x:
+  %p = getelementptr i64, ptr %ctx, i64 %i
+  %old = atomicrmw add ptr %p, i64 1 monotonic
+  ret void
+}
+declare void @th_parallel(ptr, ptr, ptr, i64)
+@th_pool = external global i8
+define internal void @inner(ptr %ctx, i64 %i) {
+  %row = getelementptr i64, ptr %ctx, i64 0
+  call void @th_parallel(ptr @th_pool, ptr @count, ptr %row, i64 7)
+  ret void
+}
+define void @nested(ptr %ctx, i64 %n) {
+  call void @th_parallel(ptr @th_pool, ptr @inner, ptr %ctx, i64 %n)
+  ret void
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def native(helpers):
+    imports = helpers.symbols(("th_parallel", "th_pool"))
+    module = compiler.compile_module(COUNT_IR, ["count", "spend", "nested"], imports, verify=True)
+    pool = threads.pool()
+    before = pool.threads
+    pool.set_threads(3)
+    yield module, imports
+    pool.set_threads(before)
+
+
+def run(native, function, chunks, ctx):
+    module, symbols = native
+    kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+    parallel = ctypes.CFUNCTYPE(None, *kinds)(symbols["th_parallel"])
+    parallel(symbols["th_pool"], module[function], ctypes.addressof(ctx), chunks)
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2, 3, 8, 1000])
+@pytest.mark.parametrize("function", ["count", "spend"])
+def test_every_chunk_runs_once(native, function, chunks):
+    if function == "spend" and chunks > 10:
+        chunks = 50
+    ctx = (ctypes.c_int64 * (chunks + 1))()
+    run(native, function, chunks, ctx)
+    assert list(ctx) == [1] * chunks + [0]
+
+
+def test_regions_in_quick_succession(native):
+    ctx = (ctypes.c_int64 * 9)()
+    for _ in range(20_000):
+        run(native, "count", 8, ctx)
+    assert list(ctx) == [20_000] * 8 + [0]
+
+
+def test_nested_loops_run(native):
+    module, _ = native
+    ctx = (ctypes.c_int64 * 7)()
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(module["nested"])(
+        ctypes.addressof(ctx), 50
+    )
+    assert list(ctx) == [50] * 7
+
+
+def test_concurrent_callers(native):
+    results = {}
+
+    def call(number):
+        ctx = (ctypes.c_int64 * 8)()
+        for _ in range(2000):
+            run(native, "count", 8, ctx)
+        for _ in range(50):
+            run(native, "spend", 8, ctx)
+        results[number] = list(ctx)
+
+    callers = [threading.Thread(target=call, args=(n,)) for n in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(60)
+    assert results == dict.fromkeys(range(4), [2050] * 8)
+
+
+def test_workers_are_daemons_and_start_on_demand(native):
+    run(native, "count", 8, (ctypes.c_int64 * 8)())
+    assert threads.pool().started
+    workers = [t for t in threading.enumerate() if t.name.startswith("theano-")]
+    assert len(workers) >= 2
+    assert all(worker.daemon for worker in workers)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_a_forked_child_has_a_working_pool(native):
+    run(native, "spend", 8, (ctypes.c_int64 * 8)())
+    for _ in range(5):
+        child = os.fork()
+        if child == 0:
+            ctx = (ctypes.c_int64 * 8)()
+            fresh = not threads.pool().started
+            for _ in range(100):
+                run(native, "spend", 8, ctx)
+            os._exit(0 if fresh and list(ctx) == [100] * 8 and threads.pool().started else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    ctx = (ctypes.c_int64 * 8)()
+    run(native, "count", 8, ctx)
+    assert list(ctx) == [1] * 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_fork_while_another_thread_is_in_a_loop(native):
+    stop = threading.Event()
+
+    def busy():
+        ctx = (ctypes.c_int64 * 8)()
+        while not stop.is_set():
+            run(native, "spend", 8, ctx)
+
+    other = threading.Thread(target=busy)
+    other.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                ctx = (ctypes.c_int64 * 8)()
+                run(native, "spend", 8, ctx)
+                os._exit(0 if list(ctx) == [1] * 8 else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        stop.set()
+        other.join()
+
+
+def test_the_process_ends_cleanly_while_workers_sleep_or_spin():
+    program = textwrap.dedent(
+        """
+        import ctypes, atexit
+        import numpy as np
+        from theano.backends.cpu import compiler
+        from theano.runtime import threads
+        threads.pool().set_threads(3)
+        s = compiler.helpers()
+        F, P, I = ctypes.c_float, ctypes.c_void_p, ctypes.c_int64
+        f = ctypes.CFUNCTYPE(None, I, I, I, F, P, I, I, P, I, I, F, P, I)(
+            s.library("sgemm")["th_sgemm"])
+        a = np.ones((300, 300), "f4")
+        c = np.empty_like(a)
+        def go():
+            f(300, 300, 300, 1, a.ctypes.data, 300, 1, a.ctypes.data, 300, 1, 0, c.ctypes.data, 300)
+        go()
+        assert (c == 300).all() and threads.pool().started
+        atexit.register(go)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_thread_count_from_the_environment():
+    assert threads.default_thread_count("4") == 4
+    assert threads.default_thread_count("2,1") == 2
+    assert threads.default_thread_count("none") >= 1
+    assert threads.default_thread_count("0") >= 1
+    with pytest.raises(ValueError, match="at least 1"):
+        threads.pool().set_threads(0)
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("architecture", ["x86_64", "aarch64", "riscv64"])
+def test_text_for_other_systems_is_valid(helpers, platform, architecture):
+    del helpers
+    from llvmlite import binding
+
+    module = binding.parse_assembly(threads.pool_ir(architecture, platform))
+    module.verify()
+    names = {function.name for function in module.functions if not function.is_declaration}
+    assert {"th_worker", "th_parallel"} <= names
