@@ -14,7 +14,9 @@ _OPTIONAL = ("theano.backends.opencl", "theano.backends.cuda", "theano.viz")
 MODULES = sorted(
     found.name
     for found in pkgutil.walk_packages(theano.__path__, "theano.")
-    if "._legacy" not in found.name and not found.name.endswith("__main__")
+    if "._legacy" not in found.name
+    and found.name != "theano.sandbox.cuda"
+    and not found.name.endswith("__main__")
 )
 
 

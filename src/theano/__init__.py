@@ -28,11 +28,17 @@ if TYPE_CHECKING:
     from theano.compile.function import function
     from theano.compile.io import In, Out, Param, SymbolicInput, SymbolicOutput
     from theano.compile.maker import FunctionMaker
-    from theano.compile.mode import Mode, predefined_linkers, predefined_modes, predefined_optimizers
+    from theano.compile.mode import (
+        Mode,
+        predefined_linkers,
+        predefined_modes,
+        predefined_optimizers,
+    )
     from theano.compile.pfunc import clone
     from theano.compile.shared import shared
     from theano.core.errors import InconsistencyError
     from theano.graph.fgraph import FunctionGraph
+    from theano.graph.generic import Generic, generic
     from theano.graph.nodes import Apply, Constant, Op, Type, Variable
     from theano.graph.shared import Container
     from theano.printing import pp, pprint
@@ -60,23 +66,28 @@ _HOMES: Final = {
     "theano.compile.shared": ("shared",),
     "theano.core.errors": ("InconsistencyError",),
     "theano.graph.fgraph": ("FunctionGraph",),
+    "theano.graph.generic": ("Generic", "generic"),
     "theano.graph.nodes": ("Apply", "Constant", "Op", "Type", "Variable"),
     "theano.graph.shared": ("Container",),
+    "theano.misc.safe_asarray": ("_asarray",),
     "theano.printing": ("pp", "pprint"),
     "theano.tensor.basic": ("get_scalar_constant_value",),
     "theano.tensor.linear": ("dot",),
     "theano.updates": ("OrderedUpdates",),
 }  # fmt: skip
 _HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES: Final = ("compile", "gof", "gradient", "printing", "tensor", "updates")
+_MODULES: Final = (
+    "compat", "compile", "configdefaults", "configparser", "gof", "gradient", "misc", "printing",
+    "sandbox", "scalar", "tensor", "updates", "version",
+)  # fmt: skip
 
 __all__ = [
-    "Apply", "Constant", "Container", "FunctionGraph", "FunctionMaker", "In", "InconsistencyError",
-    "Lop", "Mode", "Op", "OrderedUpdates", "Out", "Param", "Rop", "SymbolicInput",
-    "SymbolicOutput", "Type", "Variable", "change_flags", "clone", "config", "dot", "explain",
-    "function", "get_scalar_constant_value", "grad", "gradient", "pp", "pprint",
-    "predefined_linkers", "predefined_modes", "predefined_optimizers", "printing", "shared",
-    "subgraph_grad", "tensor", "updates",
+    "Apply", "Constant", "Container", "FunctionGraph", "FunctionMaker", "Generic", "In",
+    "InconsistencyError", "Lop", "Mode", "Op", "OrderedUpdates", "Out", "Param", "Rop",
+    "SymbolicInput", "SymbolicOutput", "Type", "Variable", "change_flags", "clone", "config",
+    "dot", "explain", "function", "generic", "get_scalar_constant_value", "grad", "gradient",
+    "pp", "pprint", "predefined_linkers", "predefined_modes", "predefined_optimizers", "printing",
+    "shared", "subgraph_grad", "tensor", "updates",
 ]  # fmt: skip
 
 
@@ -102,10 +113,17 @@ def _start_devices() -> None:
 
     Where ``device`` is not there, the CPU is used instead.
     """
-    from theano.core.devices import announce_missing, parse_contexts, parse_device
+    from theano.core.devices import (
+        DeviceSpec,
+        announce_missing,
+        parse_contexts,
+        parse_device,
+    )
     from theano.runtime.probe import look_up
 
-    asked = [(None, parse_device(config.init_gpu_device or config.device))]
+    asked: list[tuple[str | None, DeviceSpec]] = [
+        (None, parse_device(config.init_gpu_device or config.device))
+    ]
     asked += parse_contexts(config.contexts).items()
     for name, spec in asked:
         device, reason = look_up(spec)

@@ -22,6 +22,7 @@ from theano._printing.pretty import (
     pp,
     pprint,
 )
+from theano.ops.misc import Print
 
 pydot_imported = False
 pydot_imported_msg = "pydot is not needed: pydotprint draws SVG itself"
@@ -36,6 +37,7 @@ __all__ = [
     "PPrinter",
     "PatternPrinter",
     "Picture",
+    "Print",
     "PrinterState",
     "debugprint",
     "hex_digest",

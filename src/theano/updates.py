@@ -38,7 +38,7 @@ class OrderedUpdates(OrderedDict[Any, Any]):
         super().__setitem__(key, checked)
 
     def update(self, other: Any = None) -> None:  # type: ignore[override]
-        """Add the entries of ``other``; a variable that is there already must get the same value."""
+        """Add the entries of ``other``; a variable entered before must get the same value."""
         entries: Iterable[Any] = other.items() if isinstance(other, Mapping) else other or ()
         for key, value in entries:
             if key in self:

@@ -191,9 +191,7 @@ class Halves(Op):
         return [[True, False], [False, True]]
 
     def grad(self, inputs: Any, output_grads: Any) -> Any:
-        return [
-            g if isinstance(g.type, G.DisconnectedType) else g * 0.5 for g in output_grads
-        ]
+        return [g if isinstance(g.type, G.DisconnectedType) else g * 0.5 for g in output_grads]
 
 
 def test_ops_with_a_connection_pattern_and_old_grad() -> None:

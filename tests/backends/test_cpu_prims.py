@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 from collections.abc import Callable
 
@@ -41,9 +42,11 @@ def native(
     params = "".join(f", ptr %in{i}" for i in range(len(ins)))
     lines = "\n".join(e.lines)
     text = (
-        f"{e.module_text()}\ndefine void @f(ptr %out, i64 %n{params}) {{\nentry:\n  br label %go\n"
+        f"{e.module_text()}\ndefine void @f(ptr %out, i64 %n{params}) {{\n"
+        "entry:\n  br label %go\n"
         f"go:\n  %i = phi i64 [ 0, %entry ], [ %i2, %go ]\n{lines}\n  %i2 = add i64 %i, {lanes}\n"
-        "  %more = icmp ult i64 %i2, %n\n  br i1 %more, label %go, label %end\nend:\n  ret void\n}\n"
+        "  %more = icmp ult i64 %i2, %n\n  br i1 %more, label %go, label %end\n"
+        "end:\n  ret void\n}\n"
     )
     imports = {name: special.address(name) for name in special.EXTERNALS if f"@{name}(" in text}
     module = compiler.compile_module(text, ["f"], imports, verify=True)
@@ -102,9 +105,9 @@ def run(name: str, dtype: str, lanes: int, arrays: list[np.ndarray]) -> np.ndarr
 
 def assert_ulp(got: np.ndarray, want: np.ndarray, ulp: float, dtype: str) -> None:
     """Equal, NaN and infinities alike, or within so many units of the last place of `dtype`."""
-    spacing = np.spacing(np.abs(want).astype(dtype)).astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         exact = want.astype(dtype)
+        spacing = np.spacing(np.abs(exact)).astype(np.float64)
         near = np.abs(got.astype(np.float64) - want.astype(np.float64)) <= ulp * spacing
     same = (got == exact) | (np.isnan(got) & np.isnan(exact)) | (near & np.isfinite(exact))
     assert same.all(), [(got[i], exact[i], i) for i in np.flatnonzero(~same)[:5]]
@@ -144,9 +147,11 @@ def test_math_functions(name: str, dtype: str, lanes: int) -> None:
     random = np.concatenate(extra, axis=1).astype(dtype)
     arrays = [np.concatenate([a, r]) for a, r in zip(operands(name, dtype), random, strict=True)]
     wide = np.float64 if dtype == "float32" else np.longdouble
-    usable = wide is np.float64 or name not in ("erf", "erfc")
     with np.errstate(all="ignore"):
-        want = PRIMS[name].ref(*[a.astype(wide if usable else dtype) for a in arrays])
+        if name in ("erf", "erfc"):
+            want = np.array([getattr(math, name)(v) for v in arrays[0].tolist()])
+        else:
+            want = PRIMS[name].ref(*[a.astype(wide) for a in arrays])
     assert_ulp(run(name, dtype, lanes, arrays), want, 4.5, dtype)
 
 
@@ -183,7 +188,8 @@ def test_angles_far_from_zero(dtype: str) -> None:
     mp.mp.prec = 1400
     info = np.finfo(dtype)
     hard = [99999.0, 100001.0, 6381956970095103 * 2.0**797, 1e22, 2.0**60, float(info.max), -1e30]
-    x = np.array([v for v in hard if abs(v) <= info.max], dtype)
+    with np.errstate(over="ignore"):
+        x = np.array([v for v in hard if abs(v) <= info.max]).astype(dtype)
     for name in ("sin", "cos", "tan"):
         want = np.array([float(getattr(mp, name)(mp.mpf(float(v)))) for v in x])
         assert_ulp(run(name, dtype, 16, [x]), want, 3.0, dtype)
@@ -306,6 +312,16 @@ def test_half_precision_rounds_through_a_cast() -> None:
     np.testing.assert_array_equal(native(body, ["float32"], "float32", 4)(x), want)
 
 
+def test_double_to_half_rounds_once() -> None:
+    body: Body = lambda e, args: prims.emit_cast(e, "float64", "float16", args[0])  # noqa: E731
+    rng = np.random.default_rng(4)
+    near_ties = (1 + np.arange(0.5, 100) * 2.0**-10) * (1 + rng.choice([-1, 0, 1], 100) * 2.0**-40)
+    x = np.concatenate([near_ties, rng.normal(size=200), [1e300, -1e-300, np.nan, 65519.999]])
+    with np.errstate(over="ignore"):
+        want = x.astype("float16")
+    np.testing.assert_array_equal(native(body, ["float64"], "float16", 8)(x), want)
+
+
 def memory_loop(dtype: str, write: Callable[[Emitter], None]) -> Callable[..., None]:
     e = Emitter(4)
     write(e)
@@ -372,7 +388,9 @@ def test_math_needs_no_library_on_any_machine(triple: str, cpu: str, features: s
 
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
-    machine = binding.Target.from_triple(triple).create_target_machine(cpu=cpu, features="", opt=1)
+    machine = binding.Target.from_triple(triple).create_target_machine(
+        cpu=cpu, features="", opt=1, reloc="pic", codemodel="small"
+    )
     texts, merged = [], Emitter(1)
     for name in [*INEXACT, "mod", "round", "rint", "max", "sign"]:
         for dtype in FLOATS:

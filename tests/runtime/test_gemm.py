@@ -32,13 +32,13 @@ def product(library, a, b, c, alpha=1.0, beta=0.0):
     address = library.library(f"{letter}gemm")[f"th_{letter}gemm"]
     run = ctypes.CFUNCTYPE(
         None, INTEGER, INTEGER, INTEGER, real, POINTER, INTEGER, INTEGER, POINTER, INTEGER,
-        INTEGER, real, POINTER, INTEGER,
+        INTEGER, real, POINTER, INTEGER, INTEGER,
     )(address)  # fmt: skip
     size = a.itemsize
-    strides = [s // size for s in (*a.strides, *b.strides, c.strides[0])]
+    strides = [s // size for s in (*a.strides, *b.strides, *c.strides)]
     run(
         a.shape[0], b.shape[1], a.shape[1], alpha, a.ctypes.data, strides[0], strides[1],
-        b.ctypes.data, strides[2], strides[3], beta, c.ctypes.data, strides[4],
+        b.ctypes.data, strides[2], strides[3], beta, c.ctypes.data, *strides[4:],
     )  # fmt: skip
 
 
@@ -99,6 +99,17 @@ def _as(view, dtype):
     else:
         result[...] = view
     return result
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_layout_of_the_result(library, dtype):
+    rng = np.random.default_rng(8)
+    for m, n, k in SHAPES:
+        a = rng.standard_normal((m, k)).astype(dtype)
+        b = rng.standard_normal((k, n)).astype(dtype)
+        for store in (np.ones((n, m), dtype).T, np.ones((m, 2 * n), dtype)[:, ::2]):
+            product(library, a, b, store, 1.0, 0.5)
+            np.testing.assert_allclose(store, a @ b + 0.5, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -172,12 +172,13 @@ def test_the_process_ends_cleanly_while_workers_sleep_or_spin():
         threads.pool().set_threads(3)
         s = compiler.helpers()
         F, P, I = ctypes.c_float, ctypes.c_void_p, ctypes.c_int64
-        f = ctypes.CFUNCTYPE(None, I, I, I, F, P, I, I, P, I, I, F, P, I)(
+        f = ctypes.CFUNCTYPE(None, I, I, I, F, P, I, I, P, I, I, F, P, I, I)(
             s.library("sgemm")["th_sgemm"])
         a = np.ones((300, 300), "f4")
         c = np.empty_like(a)
         def go():
-            f(300, 300, 300, 1, a.ctypes.data, 300, 1, a.ctypes.data, 300, 1, 0, c.ctypes.data, 300)
+            p, q = a.ctypes.data, c.ctypes.data
+            f(300, 300, 300, 1, p, 300, 1, p, 300, 1, 0, q, 300, 1)
         go()
         assert (c == 300).all() and threads.pool().started
         atexit.register(go)

@@ -36,8 +36,8 @@ def debugprint(
     depth : print so many levels; -1 prints all.
     print_type : show the type of each variable.
     file : where to print (standard output: None); ``"str"`` returns the text instead.
-    ids : how steps are labelled: ``"CHAR"`` A, B, …, ``"int"`` 0, 1, …, ``"id"`` Python's id, ``""``
-        not at all. A step that is needed twice is expanded once; its label says where.
+    ids : how steps are labelled: ``"CHAR"`` A, B, …, ``"int"`` 0, 1, …, ``"id"`` Python's id,
+        ``""`` not at all. A step that is needed twice is expanded once; its label says where.
     stop_on_name : do not go below variables that have a name.
     done : labels of what has been printed before; it is not expanded again. Updated.
     print_storage : show the storage of a function's variables.
@@ -66,7 +66,6 @@ def debugprint(
             used_ids=used_ids, order={node: i for i, node in enumerate(order)},
             storage=storage if print_storage else {},
             clients=traverse.clients(outputs) if print_clients else None,
-            print_destroy_map=bool(order), print_view_map=bool(order),
         )  # fmt: skip
         for output in outputs:
             out.writelines(f"{line}\n" for line in printer.lines(output))
@@ -109,7 +108,7 @@ def function_graph(obj: Any) -> FunctionGraph:
             f"cannot print {type(obj).__name__}: a variable, an Apply, a FunctionGraph, a compiled "
             "function or a list of these is needed"
         )
-    return graph  # type: ignore[no-any-return]
+    return graph
 
 
 def min_informative_str(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 ROW: Final = 74.0
@@ -72,13 +73,14 @@ class Picture:
         """The picture as an SVG document."""
         places = arrange(self)
         widths = {box.key: _width(box) for box in self.boxes}
-        width = max((places[k][0] + w / 2 for k, w in widths.items()), default=0.0) + GAP
+        right = max((x + widths.get(key, 0.0) / 2 for key, (x, _) in places.items()), default=0.0)
+        width = right + GAP
         height = max((y for _, y in places.values()), default=0.0) + ROW / 2
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
             f'width="{width:.0f}" height="{height:.0f}" font-family="sans-serif" font-size="12">',
             '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
-            'markerHeight="8" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker></defs>',
+            'markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>',
             '<rect width="100%" height="100%" fill="white"/>',
         ]
         parts += [_svg_arrow(arrow, places) for arrow in self.arrows]
@@ -107,7 +109,9 @@ def _svg_box(box: Box, place: tuple[float, float], filled: bool) -> str:
     width = _width(box)
     paint = f'fill="{box.color}" stroke="black"' if filled else f'fill="white" stroke="{box.color}"'
     if box.shape == "ellipse":
-        outline = f'<ellipse cx="{x:.1f}" cy="{y:.1f}" rx="{width / 2:.1f}" ry="{HEIGHT / 2}" {paint}/>'
+        outline = (
+            f'<ellipse cx="{x:.1f}" cy="{y:.1f}" rx="{width / 2:.1f}" ry="{HEIGHT / 2}" {paint}/>'
+        )
     else:
         outline = (
             f'<rect x="{x - width / 2:.1f}" y="{y - HEIGHT / 2:.1f}" width="{width:.1f}" '
@@ -123,7 +127,7 @@ def _svg_arrow(arrow: Arrow, places: Mapping[Hashable, tuple[float, float]]) -> 
     bends = [places[k] for k in _waypoint_keys(arrow, places)]
     points = [(x0, y0), *bends, (x1, y1)]
     path = f"M{x0:.1f} {y0:.1f}"
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in pairwise(points):
         middle = (ay + by) / 2
         path += f"C{ax:.1f} {middle:.1f} {bx:.1f} {middle:.1f} {bx:.1f} {by:.1f}"
     text = ""
@@ -173,11 +177,11 @@ def arrange(picture: Picture) -> dict[Hashable, tuple[float, float]]:
         chain: list[Hashable] = [arrow.source]
         if spans <= WAYPOINTS:
             for number in range(rank[arrow.target] - rank[arrow.source] - 1):
-                key = (arrow, number)
+                key: Hashable = (arrow, number)
                 rank[key], width[key], near[key] = rank[arrow.source] + number + 1, 4.0, []
                 chain.append(key)
         chain.append(arrow.target)
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in pairwise(chain):
             near[a].append(b)
             near[b].append(a)
     rows: list[list[Hashable]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]

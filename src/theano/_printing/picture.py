@@ -83,9 +83,10 @@ def pydotprint(
         sys.stdout.write(f"The output file is available at {path}\n")
     if scan_graphs:
         base, ending = os.path.splitext(path)
-        for number, node in enumerate(n for n in drawing.steps if hasattr(n.op, "inner_outputs")):
+        loops: list[Any] = [n.op for n in drawing.steps if hasattr(n.op, "inner_outputs")]
+        for number, op in enumerate(loops):
             pydotprint(
-                list(node.op.inner_outputs), f"{base}_{number}{ending}", compact, format, with_ids,
+                list(op.inner_outputs), f"{base}_{number}{ending}", compact, format, with_ids,
                 high_contrast, None, colorCodes, max_label_size, True, var_with_name_simple,
                 print_output_file,
             )  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from theano.graph import traverse
-from theano.graph.nodes import Op, Variable
+from theano.graph.nodes import Constant, Op, Variable
 
 Condition = Callable[[Any, Variable], bool]
 # A formula repeats what a graph shares, so its length may grow like 2 ** depth.
@@ -249,9 +249,11 @@ class PPrinter:
         starts = [*inputs, *updates]
         lines = [f"inputs: {', '.join(map(str, starts))}"] if display_inputs else []
         order = traverse.ancestors([*outputs, *updates.values()], starts)
-        for variable in order:
-            if variable.owner and variable.name and variable not in outputs:
-                lines.append(f"{variable.name} = {self._equation(variable)}")
+        lines += [
+            f"{variable.name} = {self._equation(variable)}"
+            for variable in order
+            if variable.owner and variable.name and variable not in outputs
+        ]
         lines += [f"{shared} <- {self._equation(new)}" for shared, new in updates.items()]
         for position, variable in enumerate(outputs):
             head = "return" if len(outputs) == 1 else f"{variable.name or f'out[{position}]'} ="
@@ -304,6 +306,28 @@ def _reduction(name: str) -> Callable[[Any, list[str], Variable], str]:
     return write
 
 
+def _subscript(op: Any, texts: list[str], output: Variable) -> str:
+    """``x[0, a:b]``; constant indices as plain numbers."""
+    assert output.owner is not None
+    parents = output.owner.inputs
+    supply = iter(
+        str(parent.data) if isinstance(parent, Constant) and parent.type.ndim == 0 else text
+        for parent, text in zip(parents[1:], texts[1:], strict=True)
+    )
+
+    def fill(entry: Any) -> str:
+        return "" if entry is None else next(supply)
+
+    parts = []
+    for entry in op.idx_list:
+        if isinstance(entry, slice):
+            start, stop, step = fill(entry.start), fill(entry.stop), fill(entry.step)
+            parts.append(f"{start}:{stop}:{step}" if step else f"{start}:{stop}")
+        else:
+            parts.append(fill(entry) or "None")
+    return f"{texts[0]}[{', '.join(parts)}]"
+
+
 # Comparisons and bitwise operations print as functions: `gt(x, y)`.
 ARITHMETIC: Final = frozenset(("+", "-", "*", "/", "//", "%", "**"))
 
@@ -334,6 +358,9 @@ BUILTIN: Final[Mapping[str, Callable[[Any], Any]]] = {
     "Max": lambda op: CodePrinter(_reduction("max")),
     "Min": lambda op: CodePrinter(_reduction("min")),
     "Argmax": lambda op: CodePrinter(_reduction("argmax")),
+    "Subtensor": lambda op: CodePrinter(_subscript),
+    "AdvancedSubtensor": lambda op: CodePrinter(_subscript),
+    "AdvancedSubtensor1": lambda op: PatternPrinter("%(0)s[%(1)s]"),
     "Shape": lambda op: MemberPrinter("shape"),
     "MakeVector": lambda op: CodePrinter(lambda op, texts, output: f"[{', '.join(texts)}]"),
     "Alloc": lambda op: FunctionPrinter("alloc"),

@@ -18,7 +18,7 @@ _ABS_TOL = {"float64": 1e-4, "float32": 1e-2, "float16": 5e-2}
 _REL_TOL = {"float64": 1e-4, "float32": 1e-2, "float16": 5e-2}
 
 
-class numeric_grad:  # noqa: N801  (Theano's name)
+class numeric_grad:
     """The gradient of ``f`` at ``pt`` by one-sided finite differences, in ``gf``.
 
     Parameters

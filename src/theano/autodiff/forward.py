@@ -13,7 +13,7 @@ from theano.graph.null_types import DisconnectedType, NullType
 from theano.graph.registry import apply
 
 
-def Rop(  # noqa: N802  (Theano's name)
+def Rop(
     f: Any,
     wrt: Any,
     eval_points: Any,
@@ -34,7 +34,9 @@ def Rop(  # noqa: N802  (Theano's name)
     Raises ValueError where ranks differ, DisconnectedInputError as asked.
     """
     reverse.check_choice("disconnected_outputs", disconnected_outputs, ("raise", "warn", "ignore"))
-    reverse.check_choice("return_disconnected", return_disconnected, ("zero", "none", "disconnected"))
+    reverse.check_choice(
+        "return_disconnected", return_disconnected, ("zero", "none", "disconnected")
+    )
     directions = _directions(reverse.listed(wrt), reverse.listed(eval_points))
     outputs = reverse.listed(f)
     for node in traverse.toposort(outputs, set(directions)):

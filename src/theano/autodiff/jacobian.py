@@ -76,6 +76,8 @@ def hessian(
         )  # fmt: skip
         # a first derivative without the wrt in it (a linear cost) has second derivative zero
         results.append(
-            jacobian(first, target, consider_constant=consider_constant, disconnected_inputs="ignore")
+            jacobian(
+                first, target, consider_constant=consider_constant, disconnected_inputs="ignore"
+            )
         )
     return reverse.format_as(isinstance(wrt, list), isinstance(wrt, tuple), results)

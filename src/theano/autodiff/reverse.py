@@ -88,7 +88,7 @@ def grad(
     return format_as(isinstance(wrt, list), isinstance(wrt, tuple), results)
 
 
-def Lop(  # noqa: N802  (Theano's name)
+def Lop(
     f: Any,
     wrt: Any,
     eval_points: Any,
@@ -142,7 +142,9 @@ def subgraph_grad(
     if cost is not None:
         parts["cost"] = grad(cost, params, consider_constant=end, disconnected_inputs="ignore")
     given = [part for part in parts.values() if part is not None]
-    total = given[0] if len(given) == 1 else [apply("add", a, b) for a, b in zip(*given, strict=True)]
+    total = (
+        given[0] if len(given) == 1 else [apply("add", a, b) for a, b in zip(*given, strict=True)]
+    )
     found = dict(zip(params, total, strict=True))
     wrt_grads, end_grads = [found[v] for v in wrt], [found[v] for v in end]
     if details:
@@ -344,7 +346,9 @@ def _starts(
         raise ValueError("grad: give a cost or known_grads")
     if cost is not None:
         if isinstance(cost.type, NullType):
-            raise ValueError(f"Can't differentiate a NaN cost. {cost} is NaN because {cost.type.why_null}")
+            raise ValueError(
+                f"Can't differentiate a NaN cost. {cost} is NaN because {cost.type.why_null}"
+            )
         if getattr(cost.type, "ndim", None) != 0:
             raise TypeError(f"cost must be a scalar, got {cost} of type {cost.type}")
         starts[cost] = float_ones_like(cost)

@@ -1,12 +1,54 @@
 """From graphs to callables: functions, shared variables, modes, and modes that watch a run."""
 
+from __future__ import annotations
+
+import importlib
+from typing import Any, Final
+
+from theano.compile.callable import Function
 from theano.compile.eval import evaluate
 from theano.compile.function import function
 from theano.compile.io import In, Out, Param, SymbolicInput, SymbolicOutput
-from theano.compile.mode import Mode, get_default_mode, get_mode
-from theano.compile.shared import shared
+from theano.compile.maker import FunctionMaker
+from theano.compile.mode import (
+    FAST_COMPILE,
+    FAST_RUN,
+    Mode,
+    get_default_mode,
+    get_mode,
+    predefined_linkers,
+    predefined_modes,
+    predefined_optimizers,
+    register_linker,
+    register_mode,
+    register_optimizer,
+)
+from theano.compile.pfunc import clone, iter_over_pairs, rebuild_collect_shared
+from theano.compile.pickling import function_dump
+from theano.compile.profile import ProfileStats
+from theano.compile.shared import shared, shared_constructor
+from theano.core.errors import AliasedMemoryError, UnusedInputError
+from theano.graph.shared import Container, SharedVariable
 
 __all__ = [
-    "In", "Mode", "Out", "Param", "SymbolicInput", "SymbolicOutput", "function",
-    "evaluate", "get_default_mode", "get_mode", "shared",
+    "FAST_COMPILE", "FAST_RUN", "AliasedMemoryError", "Container", "Function", "FunctionMaker",
+    "In", "Mode", "Out", "Param", "ProfileStats", "SharedVariable", "SymbolicInput",
+    "SymbolicOutput", "UnusedInputError", "clone", "evaluate", "function", "function_dump",
+    "get_default_mode", "get_mode", "iter_over_pairs", "predefined_linkers", "predefined_modes",
+    "predefined_optimizers", "rebuild_collect_shared", "register_linker", "register_mode",
+    "register_optimizer", "shared", "shared_constructor",
 ]  # fmt: skip
+
+_LAZY: Final = {
+    "DebugMode": "theano.compile.debugmode",
+    "MonitorMode": "theano.compile.monitormode",
+    "NanGuardMode": "theano.compile.nanguardmode",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if f"theano.compile.{name}" in _LAZY.values():
+        return importlib.import_module(f"theano.compile.{name}")
+    raise AttributeError(f"module 'theano.compile' has no attribute {name!r}")

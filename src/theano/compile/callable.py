@@ -97,7 +97,7 @@ class Function:
         return self._find(key).data
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._find(key).data = value
+        self._find(key).data = copy.deepcopy(value)
 
     def __contains__(self, key: Any) -> bool:
         return key in self.finder
@@ -117,7 +117,7 @@ class Function:
         subset = kwargs.pop("output_subset", None) if kwargs else None
         if getattr(self._active, "on", False):
             # Native code refused values that were converted already: compute them in NumPy.
-            return self._pack(self._run_reference(args), None)
+            return self._as_native(self._run_reference(args))
         given = self._bind(args, kwargs)
         with self._lock():
             undo = self._set_states(given)
@@ -136,7 +136,11 @@ class Function:
 
     def _fail(self, step: int, *args: Any) -> Any:
         """A native step failed and nothing was stored: the reference gives the exact error."""
-        return self._pack(self._run_reference(args), None)
+        with self._lock():
+            return self._as_native(self._run_reference(args))
+
+    def _as_native(self, results: list[Any]) -> Any:
+        return results[0] if self.unpack_single else results
 
     def _lock(self) -> AbstractContextManager[Any]:
         """Calls that store something take turns."""
@@ -215,7 +219,8 @@ class Function:
             if i not in plain:
                 cell = self.input_storage[i].storage
                 undo.append((cell, cell[0]))
-                cell[0] = value
+                # Updates may be made in place: the caller's array is not ours to overwrite.
+                cell[0] = copy.deepcopy(value)
         return undo
 
     def _restore(self) -> None:
@@ -258,8 +263,7 @@ class Function:
         fresh = Fresh([*values, *old, *graph.constants])
         count = len(maker.outputs)
         results = [
-            fresh.take(value, out.borrow)
-            for value, out in zip(found, maker.outputs, strict=False)
+            fresh.take(value, out.borrow) for value, out in zip(found, maker.outputs, strict=False)
         ]
         stored = []
         for i, value in zip(maker.update_cells, found[count:], strict=True):
@@ -274,7 +278,7 @@ class Function:
             found = self.native(*values)
         finally:
             self._active.on = False
-        return [found] if self._native_single else list(found)
+        return [found] if self.unpack_single else list(found)
 
     # ---- what else scripts ask of a function
 
@@ -375,4 +379,4 @@ class _Values(_Containers):
         return self._function._find(key).data
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._function._find(key).data = value
+        self._function[key] = value

@@ -87,8 +87,8 @@ def _hints(placed: bool) -> list[str]:
     hints = []
     if not placed:
         hints.append(
-            "HINT: Re-running with most Theano optimization disabled could give you a back-trace of "
-            "when this node was created. This can be done with by setting the Theano flag "
+            "HINT: Re-running with most Theano optimization disabled could give you a back-trace "
+            "of when this node was created. This can be done with by setting the Theano flag "
             "'optimizer=fast_compile'. If that does not work, Theano optimizations can be disabled "
             "with 'optimizer=None'."
         )

@@ -40,7 +40,7 @@ def function(
     updates : pairs shared variable, new value. All are computed from the old values and stored
         after the outputs are known; nothing is stored when the call raises.
     givens : pairs variable, replacement, applied to outputs and updates.
-    no_default_updates : True, or a list of shared variables whose ``default_update`` is not applied.
+    no_default_updates : True, or a list of those whose ``default_update`` is not applied.
     accept_inplace : accepted for old scripts.
     name : shown in errors and profiles; by default the place of this call.
     rebuild_strict : givens must have the type of what they replace.
@@ -48,8 +48,8 @@ def function(
     profile : True or a ProfileStats collects times.
     on_unused_input : "raise", "warn" or "ignore"; by default ``config.on_unused_input``.
 
-    Raises TypeError, ValueError, RuntimeError, UnusedInputError or MissingInputError, which name the
-    variable and where it was created.
+    Raises TypeError, ValueError, RuntimeError, UnusedInputError or MissingInputError, which name
+    the variable and where it was created.
 
     >>> import theano.tensor as T
     >>> x = T.dscalar("x")
@@ -72,9 +72,7 @@ def function(
     _refuse_replaced_inputs(variables, givens)
     wanted = [out.variable if isinstance(out, SymbolicOutput) else out for out in outputs]
     states = [param.update for param in params if param.update is not None]
-    built = rebuild(
-        wanted + states, variables, givens, updates, rebuild_strict, no_default_updates
-    )
+    built = rebuild(wanted + states, variables, givens, updates, rebuild_strict, no_default_updates)
     outs = [
         SymbolicOutput(new, isinstance(old, SymbolicOutput) and old.borrow)
         for old, new in zip(outputs, built.outputs, strict=False)
@@ -106,8 +104,8 @@ def _as_in(entry: Any, allow_downcast: bool | None) -> In:
         )
     if isinstance(entry, Constant):
         raise TypeError(
-            f"Cannot use a constant ({entry}) as input: its value is known. Consider substituting a "
-            "variable via the `givens` parameter."
+            f"Cannot use a constant ({entry}) as input: its value is known. Consider substituting "
+            "a variable via the `givens` parameter."
         )
     if isinstance(entry, Variable):
         return In(entry, allow_downcast=allow_downcast)

@@ -93,12 +93,14 @@ class In(SymbolicInput):
     ) -> None:
         if implicit is None:
             implicit = isinstance(value, (Container, SharedVariable))
-        super().__init__(variable, name, update, mutable, strict, allow_downcast, autoname, implicit)
+        super().__init__(
+            variable, name, update, mutable, strict, allow_downcast, autoname, implicit
+        )
         self.borrow = self.mutable if borrow is None else borrow
         if mutable and not self.borrow:
             raise AssertionError(
-                f"Input {variable} (name={self.name}) has mutable=True and borrow=False: what may be "
-                "overwritten may also be kept, so mutable=True implies borrow=True."
+                f"Input {variable} (name={self.name}) has mutable=True and borrow=False: what may "
+                "be overwritten may also be kept, so mutable=True implies borrow=True."
             )
         self.shared = shared
         if isinstance(value, SharedVariable):

@@ -1,4 +1,4 @@
-"""From a maker's rewritten graph to what runs: native code, a Program in NumPy, or the reference."""
+"""From a rewritten graph to what runs: native code, a Program in NumPy, or the reference."""
 
 from __future__ import annotations
 
@@ -60,13 +60,10 @@ def _there(module: str) -> bool:
 def _lower(maker: Any) -> Any:
     """The Program of a maker, made once; None (and a note) where lowering declines."""
     if maker.lowered is None:
-        try:
-            from theano.lower.context import CannotLower
-            from theano.lower.function import lower_function
-        except ImportError as error:
-            maker.report.notes.append(f"run op by op in NumPy: {error}")
-            return None
-        excluded = getattr(maker.mode.optimizer, "exclude", frozenset())
+        from theano.lower.context import CannotLower
+        from theano.lower.function import lower_function
+
+        excluded: frozenset[str] = getattr(maker.mode.optimizer, "exclude", frozenset())
         start = time.perf_counter()
         try:
             maker.lowered = lower_function(
@@ -88,11 +85,9 @@ def _lower(maker: Any) -> Any:
 
 
 def _program_text(program: Program) -> str:
-    if _there("theano.lower.text"):
-        text: Any = importlib.import_module("theano.lower.text")
-        return str(text.program_text(program))
-    lines = [str(entry) for entry in (*program.params, *program.steps, *program.results)]
-    return "\n".join(lines)
+    from theano.lower.text import text
+
+    return text(program)
 
 
 def _link_program(function: Any, program: Program, cells: list[list[Any]]) -> None:
@@ -104,7 +99,6 @@ def _link_program(function: Any, program: Program, cells: list[list[Any]]) -> No
         try:
             return run(*values)
         except StepFailed:
-            function._failed = True
             return function._run_reference(values)  # type: ignore[no-any-return]
 
     function.program = program
@@ -121,15 +115,11 @@ def _link_native(function: Any, program: Program, cells: list[list[Any]]) -> Non
     if maker.compiled is None:
         start = time.perf_counter()
         maker.compiled = build.compile_program(program)
-        maker.report.add(
-            "code", lambda: str(maker.compiled.text), (), time.perf_counter() - start
-        )
-    single = maker.unpack_single
+        maker.report.add("code", lambda: str(maker.compiled.text), (), time.perf_counter() - start)
     function.program = program
     function.native = maker.compiled.make_entry(
-        program, cells, function._slow, function._fail, single
+        program, cells, function._slow, function._fail, maker.unpack_single
     )
-    function._native_single = single
     function._run = function._run_native
     if direct(function):
         function.__class__ = subclass_with_call(type(function), function.native, "Function")

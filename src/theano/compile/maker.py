@@ -24,6 +24,7 @@ from theano.graph.fgraph import FunctionGraph
 from theano.graph.nodes import Constant, Variable
 from theano.graph.shared import Container, SharedVariable, TensorSharedVariable
 from theano.graph.tensor_type import TensorType
+from theano.graph.text import expression
 from theano.rewrite import engine, pipeline
 
 
@@ -86,10 +87,8 @@ class FunctionMaker:
     ) -> None:
         self.unpack_single = not isinstance(outputs, (list, tuple))
         several = [outputs] if self.unpack_single else list(outputs)
-        self.inputs = [x if isinstance(x, SymbolicInput) else In(x) for x in inputs]
-        self.outputs = [
-            x if isinstance(x, SymbolicOutput) else SymbolicOutput(x) for x in several
-        ]
+        self.inputs: list[Any] = [x if isinstance(x, SymbolicInput) else In(x) for x in inputs]
+        self.outputs = [x if isinstance(x, SymbolicOutput) else SymbolicOutput(x) for x in several]
         self.mode = get_mode(mode)
         self.accept_inplace = accept_inplace
         self.function_builder = function_builder
@@ -98,15 +97,17 @@ class FunctionMaker:
         self.output_keys = output_keys
         self.name = name
         self.report = Report()
+        start = time.perf_counter()
         self.lowered: Any = None
         self.lowered_cells: list[int] = []
         self.compiled: Any = None
-        self.explicit = [x for x in self.inputs if not _is_state(x)]
+        self.explicit: list[Any] = [x for x in self.inputs if not _is_state(x)]
         self.states = [x for x in self.inputs if _is_state(x)]
         check_unused(self.explicit, self._wanted(), on_unused_input)
         self.cells = [_state_variable(x) for x in self.states]
         self._close()
         self._rewrite(fgraph)
+        self.seconds = time.perf_counter() - start
 
     def _wanted(self) -> list[Variable]:
         updates = [x.update for x in self.inputs if x.update is not None]
@@ -114,7 +115,7 @@ class FunctionMaker:
 
     def _close(self) -> None:
         """The user's graph in terms of explicit inputs and cells."""
-        self.variables = [x.variable for x in self.explicit]
+        self.variables: list[Variable] = [x.variable for x in self.explicit]
         self.results = [out.variable for out in self.outputs]
         self.updates = [
             (cell, x.update)
@@ -151,7 +152,7 @@ class FunctionMaker:
             for i, position in enumerate(self.update_cells)
         }
         self.fgraph = FunctionGraph(
-            self.variables + self.cells, found, clone=False, update_mapping=mapping
+            [*self.variables, *self.cells], found, clone=False, update_mapping=mapping
         )
 
     def derive(
@@ -172,20 +173,23 @@ class FunctionMaker:
         fresh = dict(zip(map(id, self.inputs), other.inputs, strict=True))
         other.explicit = [fresh[id(x)] for x in self.explicit]
         other.states = [fresh[id(x)] for x in self.states]
-        other.cells = [swap.get(cell, cell) for cell in self.cells]
+        cells = [swap.get(cell, cell) for cell in self.cells]
         for i, (x, cell) in enumerate(zip(other.states, self.cells, strict=False)):
             if x.variable is not cell and not isinstance(x.variable, SharedVariable):
-                other.cells[i] = swap.get(cell) or _copied_state(cell)
-                x.value = other.cells[i].container
-        builder = Rebuilder(memo=dict(zip(self.cells, other.cells, strict=True)))
+                cells[i] = swap.get(cell) or _copied_state(cell)
+                x.value = cells[i].container
+        other.cells = cells
+        fresh_cell: dict[Any, Any] = dict(zip(self.cells, cells, strict=True))
+        builder = Rebuilder(memo=dict(fresh_cell))
         results = [builder(v) for v in self.results]
         outputs = [builder(v) for v in self.fgraph.outputs]
         updates = [] if delete_updates else self.updates
         other.results = results
-        other.updates = [(builder.memo[cell], builder(v)) for cell, v in updates]
+        other.updates = [(fresh_cell[cell], builder(v)) for cell, v in updates]
         other.update_cells = self.update_cells[: len(updates)]
-        if delete_updates:
+        if delete_updates or len(set(other.cells)) < len(other.cells):
             other.lowered = other.compiled = None
+        if delete_updates:
             outputs = outputs[: len(results)]
         other.fgraph = FunctionGraph(self.variables + other.cells, outputs, clone=False)
         return other
@@ -207,15 +211,18 @@ class FunctionMaker:
         """An executor of the graph (the rewritten one unless ``original``) through ``perform``."""
         graph = self.results + [v for _, v in self.updates] if original else self.fgraph.outputs
         before, after = self.mode.watchers(self)
-        return Reference(
-            self.variables + self.cells, graph, self.mode.linker.gc, before, after
-        )
+        return Reference([*self.variables, *self.cells], graph, self.mode.linker.gc, before, after)
 
-    def create(self, input_storage: Any = None, trustme: bool = False, storage_map: Any = None) -> Any:
+    def create(
+        self, input_storage: Any = None, trustme: bool = False, storage_map: Any = None
+    ) -> Any:
         """A Function with values bound; ``input_storage`` replaces the values of all inputs."""
         containers = self._containers(input_storage)
         made = self.function_builder(self, containers)
+        start = time.perf_counter()
         link(made)
+        if self.profile:
+            self.profile.compile_time += self.seconds + time.perf_counter() - start
         self.mode.after_make(made)
         return made
 
@@ -307,9 +314,9 @@ def check_missing(inputs: Sequence[Variable], wanted: Sequence[Variable]) -> Non
             continue
         position, user = _first_use(root, wanted, known)
         raise MissingInputError(
-            f"Input {position} of the graph (indices start from 0), used to compute {user}, was not "
-            f"provided and not given a value: {root} ({root.type}). Add it to the inputs of the "
-            "function, or give it a value with `givens`. Use the Theano flag "
+            f"Input {position} of the graph (indices start from 0), used to compute {user}, "
+            f"was not provided and not given a value: {root} ({root.type}). Add it to the inputs "
+            "of the function, or give it a value with `givens`. Use the Theano flag "
             f"exception_verbosity='high' for more information on this error.{created_at(root)}"
         )
 
@@ -322,10 +329,6 @@ def _first_use(root: Variable, wanted: Sequence[Variable], known: set[Variable])
 
 
 def _graph_text(outputs: Sequence[Variable]) -> str:
-    try:
-        from theano.graph.text import expression
-    except ImportError:
-        return "\n".join(str(node) for node in traverse.toposort(outputs))
     return "\n".join(expression(output) for output in outputs)
 
 
@@ -334,11 +337,7 @@ def rewritten(
 ) -> list[Variable]:
     """``outputs`` after the rewriting pipeline of ``mode``."""
     start = time.perf_counter()
-    try:
-        found = run_pipeline(inputs, outputs, mode, report.rewrites)
-    except ImportError as error:
-        report.notes.append(f"no rewriting: {error}")
-        found = list(outputs)
+    found = run_pipeline(inputs, outputs, mode, report.rewrites)
     report.add("rewritten", lambda: _graph_text(found), (), time.perf_counter() - start)
     return found
 

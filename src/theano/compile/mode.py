@@ -120,7 +120,9 @@ class Mode:
 
     def __init__(self, linker: Any = None, optimizer: Any = "default") -> None:
         linker = config.linker if linker is None else linker
-        optimizer = config.optimizer if isinstance(optimizer, str) and optimizer == "default" else optimizer
+        optimizer = (
+            config.optimizer if isinstance(optimizer, str) and optimizer == "default" else optimizer
+        )
         self.provided_linker = linker
         self.provided_optimizer = optimizer
         named = isinstance(linker, str)
@@ -156,7 +158,9 @@ class Mode:
         other.extra = tuple(extra)  # type: ignore[attr-defined]
         return other
 
-    def clone(self, link_kwargs: dict[str, Any] | None = None, optimizer: Any = "", **_: Any) -> Mode:
+    def clone(
+        self, link_kwargs: dict[str, Any] | None = None, optimizer: Any = "", **_: Any
+    ) -> Mode:
         """A copy with another ``allow_gc`` (in ``link_kwargs``) or optimizer."""
         other = self._changed(self.optimizer)
         if optimizer != "":
@@ -215,7 +219,7 @@ def get_mode(name: Any) -> Any:
     wanted = config.mode if name is None else name
     if isinstance(wanted, Mode):
         return wanted
-    if wanted in ("Mode", "Mode"):
+    if wanted == "Mode":
         return _default_mode(wanted)
     loader = _LOADED.get(wanted) if isinstance(wanted, str) else None
     if loader is not None and wanted not in predefined_modes:

@@ -1,4 +1,4 @@
-"""From what the user wrote to a closed graph: givens, updates, default updates, shared variables."""
+"""From what the user wrote to a closed graph: givens, updates, shared variables."""
 
 from __future__ import annotations
 
@@ -142,7 +142,8 @@ def _given(old: Any, new: Any, strict: bool) -> Variable:
             return TensorSharedVariable(None, old.type, value.copy())
         constant: Variable = old.type.constant(value)
         return constant
-    return old.type.filter_variable(new) if strict else new  # type: ignore[no-any-return]
+    found: Variable = old.type.filter_variable(new) if strict else new
+    return found
 
 
 def _explicit_updates(updates: Pairs) -> dict[SharedVariable, Variable]:
@@ -164,16 +165,17 @@ def _explicit_updates(updates: Pairs) -> dict[SharedVariable, Variable]:
 def _update_value(target: SharedVariable, value: Any) -> Variable:
     """``value`` as an expression of exactly the target's type."""
     try:
-        return target.type.filter_variable(value, allow_convert=False)  # type: ignore[no-any-return]
+        found: Variable = target.type.filter_variable(value, allow_convert=False)
     except TypeError as error:
         raise TypeError(
             "An update must have the same type as the original shared variable "
             f"(shared_var={target}, shared_var.type={target.type}, update_val={value}, "
-            f"update_val.type={getattr(value, 'type', type(value).__name__)}). If the difference is "
-            "in the dtype, cast the update: theano.tensor.cast(update, 'dtype'). If it is in the "
-            "broadcast pattern, use theano.tensor.unbroadcast(update, axis), or "
+            f"update_val.type={getattr(value, 'type', type(value).__name__)}). If the difference "
+            "is in the dtype, cast the update: theano.tensor.cast(update, 'dtype'). If it is in "
+            "the broadcast pattern, use theano.tensor.unbroadcast(update, axis), or "
             f"theano.tensor.patternbroadcast. ({error})"
         ) from error
+    return found
 
 
 def _all_updates(
@@ -272,3 +274,11 @@ def clone(
     if isinstance(output, (list, tuple)):
         return [builder(v) for v in output]
     return builder(output)
+
+
+def pfunc(params: Any, outputs: Any = None, mode: Any = None, updates: Any = None,
+          givens: Any = None, **others: Any) -> Any:  # fmt: skip
+    """``theano.function`` under its older name."""
+    from theano.compile.function import function
+
+    return function(params, outputs, mode, updates, givens, **others)

@@ -14,15 +14,16 @@ from theano.graph.fgraph import FunctionGraph
 def dump(function: Any) -> tuple[Any, tuple[Any, ...]]:
     """What ``Function.__reduce__`` returns."""
     maker = function.maker
-    variables = [x.variable for x in maker.inputs]
-    updates = [x.update for x in maker.inputs if x.update is not None]
-    outputs = [out.variable for out in maker.outputs]
-    flat = FlatGraph([*variables, *updates, *outputs, *maker.fgraph.outputs])
+    cells = {id(x): cell for x, cell in zip(maker.states, maker.cells, strict=False)}
+    updated = dict(maker.updates)
+    variables = [cells.get(id(x), x.variable) for x in maker.inputs]
+    updates = [updated[v] for v in variables if v in updated]
+    flat = FlatGraph([*variables, *updates, *maker.results, *maker.fgraph.outputs])
     inputs = []
-    for x, container in zip(maker.inputs, function.input_storage, strict=True):
+    for x, variable, container in zip(maker.inputs, variables, function.input_storage, strict=True):
         plain = copy.copy(x)
-        plain.variable, plain.update = None, x.update is not None
-        plain.value = container if id(x) in {id(s) for s in maker.states} else x.value
+        plain.variable, plain.update = None, variable in updated
+        plain.value = container if id(x) in cells else x.value
         inputs.append(plain)
     state = {
         "graph": flat,

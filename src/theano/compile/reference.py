@@ -61,8 +61,7 @@ class Reference:
         self.after = after
         self.numbers: dict[Variable, int] = {}
         self._template: list[Any] = []
-        for variable in self.inputs:
-            self._number(variable)
+        self._places = [self._number(variable) for variable in self.inputs]
         order = traverse.toposort(self.outputs, self.inputs)
         for node in order:
             for variable in (*node.inputs, *node.outputs):
@@ -99,7 +98,8 @@ class Reference:
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         found = self._template.copy()
-        found[: len(values)] = values
+        for place, value in zip(self._places, values, strict=True):
+            found[place] = value
         with np.errstate(**self._settings):
             for index, step in enumerate(self.steps):
                 self._run(index, step, found)

@@ -69,7 +69,7 @@ def _with_trace(variable: SharedVariable) -> SharedVariable:
     from theano.core import trace
     from theano.core.config import config
 
-    variable.tag.trace = trace.capture(config.traceback.limit)
+    variable.tag.__dict__["trace"] = trace.capture(config.traceback.limit)
     return variable
 
 
@@ -79,7 +79,7 @@ def _short(value: Any) -> str:
 
 
 def shared_constructor(constructor: Constructor, remove: bool = False) -> Constructor:
-    """Register ``constructor(value, name, strict, allow_downcast, **kw)``; the newest is tried first.
+    """Register ``constructor(value, name, strict, allow_downcast, **kw)``; the newest comes first.
 
     It raises TypeError for what it does not take. ``remove`` takes it out again.
     """

@@ -7,54 +7,13 @@ Nothing here knows an op. Each method asks the registry for the graph builder of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from theano.core.errors import AsTensorError, ComplexError
-from theano.graph import registry
+from theano.graph.numpy_protocols import NumpyProtocols, without_truth
 from theano.graph.registry import apply
-
-_UNARY: Final = {
-    "abs": "abs_",
-    "absolute": "abs_",
-    "negative": "neg",
-    "reciprocal": "inv",
-    "sign": "sgn",
-    "square": "sqr",
-    "rint": "round_half_to_even",
-    "conjugate": "conj",
-    "invert": "invert",
-    "logical_not": "invert",
-}
-_BINARY: Final = {
-    "subtract": "sub",
-    "multiply": "mul",
-    "divide": "true_div",
-    "true_divide": "true_div",
-    "floor_divide": "int_div",
-    "remainder": "mod",
-    "power": "pow",
-    "float_power": "pow",
-    "less": "lt",
-    "less_equal": "le",
-    "greater": "gt",
-    "greater_equal": "ge",
-    "equal": "eq",
-    "not_equal": "neq",
-    "bitwise_and": "and_",
-    "bitwise_or": "or_",
-    "bitwise_xor": "xor",
-    "logical_and": "and_",
-    "logical_or": "or_",
-    "logical_xor": "xor",
-    "matmul": "matmul",
-}
-# NumPy's name of a ufunc to ours, where they differ; other ufuncs have the same name here.
-UFUNCS: Final[Mapping[str, str]] = _UNARY | _BINARY
-# The same for functions that are not ufuncs.
-FUNCTIONS: Final[Mapping[str, str]] = {"amax": "max", "amin": "min", "where": "switch"}
-_COMPARISONS: Final = frozenset(("lt", "le", "gt", "ge"))
 
 
 def _binary(name: str, symbol: str) -> Callable[[Any, Any], Any]:
@@ -91,15 +50,10 @@ def _comparison(name: str, symbol: str) -> Callable[[Any, Any], Any]:
     """The method of an order comparison: symbolic, bool, and without a truth value."""
 
     def operator(self: Any, other: Any) -> Any:
-        return _without_truth(apply(name, self, other))
+        return without_truth(apply(name, self, other))
 
     operator.__doc__ = f"``self {symbol} other``, elementwise: a symbolic array of bool."
     return operator
-
-
-def _without_truth(variable: Any) -> Any:
-    variable._is_nonzero = False
-    return variable
 
 
 def _unary(name: str, what: str) -> Callable[[Any], Any]:
@@ -112,7 +66,7 @@ def _unary(name: str, what: str) -> Callable[[Any], Any]:
     return method
 
 
-class TensorOperators:
+class TensorOperators(NumpyProtocols):
     """Mixin of all symbolic arrays: variables, constants, shared arrays.
 
     ``==``, ``!=`` and ``hash`` are those of any object (identity): variables are keys of
@@ -121,7 +75,6 @@ class TensorOperators:
 
     type: Any
     _is_nonzero: bool = True
-    __array_priority__ = 1000.0
 
     # attributes --------------------------------------------------------------------------------
 
@@ -175,8 +128,8 @@ class TensorOperators:
             return True
         raise TypeError(
             "Variables do not support boolean operations. A comparison such as `a < b` is "
-            "symbolic: use theano.tensor.switch or theano.ifelse.ifelse to choose by it, theano.tensor.and_ "
-            "to combine two, and .eval() to see its value."
+            "symbolic: use theano.tensor.switch or theano.ifelse.ifelse to choose by it, "
+            "theano.tensor.and_ to combine two, and .eval() to see its value."
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -493,29 +446,3 @@ class TensorOperators:
         expression depends on constants and shared variables only.
         """
         return apply("eval", self, inputs_to_values)
-
-    # NumPy's protocols -------------------------------------------------------------------------
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(
-            f"{self} is symbolic and has no value to convert into a NumPy array: call .eval() on "
-            "it, compile it with theano.function, or use theano.tensor's functions on it."
-        )
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        name = UFUNCS.get(ufunc.__name__, ufunc.__name__)
-        if method != "__call__" or kwargs or not registry.known(name):
-            return NotImplemented
-        if name in ("eq", "neq") and not isinstance(inputs[0], TensorOperators):
-            # `array == variable` arrives here too, and `==` means identity for variables.
-            return name == "neq"
-        result = apply(name, *inputs)
-        return _without_truth(result) if name in _COMPARISONS else result
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        name = FUNCTIONS.get(func.__name__, func.__name__)
-        if name in ("ndim", "size"):
-            return getattr(args[0], name)
-        if not registry.known(name):
-            return NotImplemented
-        return apply(name, *args, **kwargs)

@@ -21,6 +21,11 @@ def known(name: str) -> bool:
     return name in _BUILDERS
 
 
+def names() -> list[str]:
+    """All names that ``apply`` knows."""
+    return sorted(_BUILDERS)
+
+
 def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     """Build graph with the builder called ``name``."""
     try:

@@ -52,7 +52,7 @@ def _from_python(kind: Any, value: Any, allow_downcast: bool | None) -> Any:
         found = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{kind} cannot be made from {value!r}: {error}") from error
-    if found.dtype == object:
+    if found.dtype.kind not in "biufc":
         raise TypeError(f"{kind} cannot be made from {value!r} ({type(value).__name__}).")
     if found.size == 0 and found.dtype == np.float64 and not isinstance(value, float):
         return found.astype(kind.numpy_dtype)
@@ -62,7 +62,9 @@ def _from_python(kind: Any, value: Any, allow_downcast: bool | None) -> Any:
     floats = found.dtype.kind in "fiub" and kind.numpy_dtype.kind == "f"
     if floats and allow_downcast is None and isinstance(value, (float, int)):
         return converted
-    same = converted == found if found.dtype.kind != "f" else (converted == found) | (found != found)
+    same = (
+        converted == found if found.dtype.kind != "f" else (converted == found) | (found != found)
+    )
     if bool(np.all(same)) and found.dtype.kind in "biuf" and kind.numpy_dtype.kind in "iuf":
         if found.dtype.kind != "f" or kind.numpy_dtype.kind == "f":
             return converted

@@ -121,7 +121,9 @@ class TensorType(Type):
                 return variable
             from theano.graph.registry import apply
 
-            forget = [i for i, (a, b) in enumerate(zip(self.shape, other.shape, strict=True)) if a != b]
+            forget = [
+                i for i, (a, b) in enumerate(zip(self.shape, other.shape, strict=True)) if a != b
+            ]
             result: Variable = apply("unbroadcast", variable, *forget)
             return result
         return None
@@ -188,7 +190,7 @@ class TensorType(Type):
 
 
 def _size_of(entry: Any) -> int | None:
-    if entry is None or entry is False or isinstance(entry, np.bool_) and not entry:
+    if entry is None or entry is False or (isinstance(entry, np.bool_) and not entry):
         return None
     return 1 if entry is True or isinstance(entry, np.bool_) else int(entry)
 

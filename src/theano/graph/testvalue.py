@@ -36,7 +36,9 @@ def compute(node: Apply) -> None:
 
 def _missing(node: Apply, index: int, variable: Variable) -> None:
     action = config.compute_test_value
-    text = f"Cannot compute test value: input {index} ({variable}) of Op {node} missing default value."
+    text = (
+        f"Cannot compute test value: input {index} ({variable}) of Op {node} missing default value."
+    )
     if action == "raise":
         raise AttributeError(text)
     if action == "warn":

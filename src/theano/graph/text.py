@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from string import ascii_uppercase
 from typing import Any, Final
 
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Variable
 
 
-def expression(
-    variable: Variable | Sequence[Variable], blockers: Collection[Variable] = ()
-) -> str:
+def expression(variable: Variable | Sequence[Variable], blockers: Collection[Variable] = ()) -> str:
     """One line of nested calls; ``*1 -> …`` names a part that ``*1`` refers to later.
 
     ``blockers`` print as if they were inputs.
@@ -72,6 +69,9 @@ def _shared(variables: Iterable[Variable], stop: set[Variable]) -> dict[Apply, s
 # ---- trees ----------------------------------------------------------------------------------
 
 
+_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
 def letters(number: int) -> str:
     """0, 1, … as A, B, …, Z, BA, BB, …: digits to base 26.
 
@@ -81,7 +81,7 @@ def letters(number: int) -> str:
     text = ""
     while True:
         number, digit = divmod(number, 26)
-        text = ascii_uppercase[digit] + text
+        text = _LETTERS[digit] + text
         if not number:
             return text
 
@@ -200,9 +200,7 @@ def _shown(mark: str, mapping: Mapping[int, list[int]]) -> str:
     return f"{mark}{dict(mapping)}" if mapping else ""
 
 
-def tree(
-    outputs: Iterable[Variable], order: Sequence[Apply] | None = None, **options: Any
-) -> str:
+def tree(outputs: Iterable[Variable], order: Sequence[Apply] | None = None, **options: Any) -> str:
     """The trees of several variables as one text that ends in a newline.
 
     ``order`` numbers the steps; ``options`` are the attributes of :class:`Tree`.

@@ -52,7 +52,9 @@ def roots(outputs: Iterable[Variable], blockers: Collection[Variable] = ()) -> l
     return [v for v in ancestors(outputs, stop) if v.owner is None or v in stop]
 
 
-def inputs(variable_list: Iterable[Variable], blockers: Collection[Variable] = ()) -> list[Variable]:
+def inputs(
+    variable_list: Iterable[Variable], blockers: Collection[Variable] = ()
+) -> list[Variable]:
     """The root variables of a graph, as Theano's ``gof.graph.inputs`` gives them."""
     return roots(variable_list, blockers)
 
@@ -103,7 +105,9 @@ def clone(
 
 
 def equal_graphs(
-    xs: Sequence[Variable], ys: Sequence[Variable], givens: Mapping[Variable, Variable] | None = None
+    xs: Sequence[Variable],
+    ys: Sequence[Variable],
+    givens: Mapping[Variable, Variable] | None = None,
 ) -> bool:
     """Whether two lists of expressions are structurally the same computation of the same roots."""
     same: dict[Variable, Variable] = dict(givens or {})

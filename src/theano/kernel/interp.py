@@ -83,7 +83,8 @@ class _Run:
             for o, array, moves, gather in zip(kernel.operands, arrays, axes, gathers, strict=True)
         }
         self.values: dict[str, Any] = {
-            p.name: np.asarray(v, dtype=p.dtype) for p, v in zip(kernel.scalars, scalars, strict=True)
+            p.name: np.asarray(v, dtype=p.dtype)
+            for p, v in zip(kernel.scalars, scalars, strict=True)
         }
         self.rank = len(kernel.axes)
         self.inner = tuple(range(len(kernel.outer), self.rank))
@@ -142,7 +143,7 @@ class _Run:
     def accumulate(self, s: ir.Accumulate, shape: tuple[int, ...]) -> Any:
         value = np.broadcast_to(self.values[s.value], shape)
         outer = tuple(n for i, n in enumerate(shape) if i not in self.inner)
-        flat = value.reshape(*outer, int(np.prod(shape[len(outer):], dtype=np.int64)))
+        flat = value.reshape(*outer, int(np.prod(shape[len(outer) :], dtype=np.int64)))
         if flat.shape[-1] == 0:
             result = np.full(outer, identity(s.kind, str(value.dtype)))
         elif s.kind.startswith("arg"):

@@ -121,7 +121,9 @@ class Context:
         """Scalar arithmetic; Python ints are int64."""
         vals = [a if isinstance(a, Val) else None for a in args]
         model = next((v.dtype for v in reversed(vals) if v is not None), "int64")
-        full = [v if v is not None else self.k.const(a, model) for v, a in zip(vals, args, strict=True)]
+        full = [
+            v if v is not None else self.k.const(a, model) for v, a in zip(vals, args, strict=True)
+        ]
         literals = [self.literal(v) for v in full]
         if None not in literals:
             dtype = prims.result_dtype(prim, full[-1].dtype)
@@ -269,8 +271,12 @@ class Context:
             node = current.owner
             if node is not None and node.op.lowering in ("view", "reshape"):
                 source = node.inputs[0]
-                if source not in self.arrays and not isinstance(source, Constant) and (
-                    source.owner is not None and source.owner.op.lowering in ("view", "reshape")
+                if (
+                    source not in self.arrays
+                    and not isinstance(source, Constant)
+                    and (
+                        source.owner is not None and source.owner.op.lowering in ("view", "reshape")
+                    )
                 ):
                     todo.append(source)
                     continue
@@ -382,13 +388,17 @@ class Context:
             atom = self.array_dims[source][axis - shift] if axis >= shift else 1
             moves.append(None if isinstance(atom, int) and atom == 1 else axis - shift)
         k = Builder()
-        read = ir.Operand("i0", dtype, tuple(n for n, m in zip(names, moves, strict=True) if m is not None))
+        read = ir.Operand(
+            "i0", dtype, tuple(n for n, m in zip(names, moves, strict=True) if m is not None)
+        )
         write = ir.Operand("o0", out, names, "out")
         value = k.cast(k.load(read), "float32" if out == "float16" else out)
         if add:
             value = k.load(write) + value
         k.store(write, value)
-        kernel = ir.Kernel("copy", names, (), (read, write), (), (ir.Stage("each", tuple(k.statements)),))
+        kernel = ir.Kernel(
+            "copy", names, (), (read, write), (), (ir.Stage("each", tuple(k.statements)),)
+        )
         extents = tuple(self.arg(self.dim(target, axis)) for axis in range(rank))
         operands = (pg.Operand(source, tuple(moves)), pg.Operand(target, tuple(range(rank))))
         self.add(pg.Launch(kernel, extents, operands, ()))

@@ -46,9 +46,7 @@ def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Un
             yield shared, update, unit
 
 
-def _in_place(
-    lowering: Lowering, shared: SharedVariable, update: Variable, unit: Unit
-) -> bool:
+def _in_place(lowering: Lowering, shared: SharedVariable, update: Variable, unit: Unit) -> bool:
     node = update.owner
     assert node is not None
     kind = lowering.kinds[node]
@@ -62,9 +60,7 @@ def _in_place(
     return False
 
 
-def _map_in_place(
-    lowering: Lowering, shared: SharedVariable, update: Variable, unit: Unit
-) -> bool:
+def _map_in_place(lowering: Lowering, shared: SharedVariable, update: Variable, unit: Unit) -> bool:
     group = unit.group
     assert group is not None
     if group.inner or any(_can_fail(node) for node in unit.nodes):

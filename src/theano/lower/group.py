@@ -96,7 +96,7 @@ class Grouping:
             if unit is not None:
                 self.unit_of[node] = unit
                 return
-        unit = Unit(node, len(self.units), deps)
+        unit = Unit(node, len(self.units), {u.find() for u in deps})
         if uses is not None:
             unit.group = self._fresh(node, kind, uses)
         self.units.append(unit)
@@ -140,7 +140,8 @@ class Grouping:
                 if self._absorb(unit, other, node, kind, uses, place):
                     deps = {u.find() for u in deps}
                     again = self._try(unit, node, kind, uses, deps)
-                    assert again is not None
+                    if again is None:  # a loop after a reduction that is not over trailing axes
+                        return None
                     place = again
             assert unit.group is not None
             self._enter(unit.group, node, place)
@@ -183,7 +184,9 @@ class Grouping:
             free = [a for a in range(len(group.axes)) if a not in found]
             for d, atom in enumerate(shape):
                 if found[d] is None and atom != 1:
-                    match = next((a for a in free if not self.sizes_differ(group.axes[a], atom)), None)
+                    match = next(
+                        (a for a in free if not self.sizes_differ(group.axes[a], atom)), None
+                    )
                     if match is None:
                         return None
                     found[d] = match

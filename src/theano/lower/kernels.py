@@ -205,9 +205,7 @@ class StagePlan:
         results = set(emission.results)
         for node in emission.nodes:
             for output in node.outputs:
-                if output in results and node.op.lowering != "reduce":
-                    self.store_time[output] = times[output]
-                elif output in results and not self.group.inner:
+                if (output in results and node.op.lowering != "reduce") or (output in results and not self.group.inner):
                     self.store_time[output] = times[output]
         natives: dict[int, list[Apply]] = {}
         for node in emission.nodes:

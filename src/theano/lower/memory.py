@@ -91,9 +91,7 @@ def assign_slots(
     roots: dict[str, set[str]] = {}
     last: dict[str, int] = {}
     for position, step in enumerate(steps):
-        if isinstance(step, pg.View):
-            roots[step.out] = roots.get(step.source, {step.source}) | {step.out}
-        elif isinstance(step, pg.Reshape):
+        if isinstance(step, pg.View) or isinstance(step, pg.Reshape):
             roots[step.out] = roots.get(step.source, {step.source}) | {step.out}
         for array in reads(step)[0]:
             for owner in roots.get(array, {array}):

@@ -62,9 +62,7 @@ def scatter_rows(low: Context, node: Apply) -> None:
     names = tuple(f"a{i}" for i in range(rank))
     shift = rank - len(low.array_dims[value])
     moves = [
-        None
-        if axis < shift or low.array_dims[value][axis - shift] == 1
-        else axis - shift
+        None if axis < shift or low.array_dims[value][axis - shift] == 1 else axis - shift
         for axis in range(rank)
     ]
     for axis, d in enumerate(moves):
@@ -72,7 +70,9 @@ def scatter_rows(low: Context, node: Apply) -> None:
             want = low.dim(rows, 0) if axis == 0 else low.dim(target, axis)
             low.check(low.let("eq", low.dim(value, d), want), f"{node.op}: shapes do not match")
     k = Builder()
-    read = ir.Operand("i0", y.type.dtype, tuple(n for n, d in zip(names, moves, strict=True) if d is not None))
+    read = ir.Operand(
+        "i0", y.type.dtype, tuple(n for n, d in zip(names, moves, strict=True) if d is not None)
+    )
     where = ir.Operand("i1", index.type.dtype, names[:1])
     write = ir.Operand("x2", out.type.dtype, names[1:], "scatter", 1)
     position = k.cast(k.load(where), "int64")

@@ -112,7 +112,7 @@ class Sizes:
                 size if size is not None else Size(("dim", output, axis))
                 for axis, size in enumerate(output.type.shape)
             )
-            if shape is None or not known and node.op.__class__.__module__[:7] != "theano.":
+            if shape is None or (not known and node.op.__class__.__module__[:7] != "theano."):
                 self.dims[output] = fresh
                 continue
             atoms = tuple(self.atom(entry) for entry in shape)

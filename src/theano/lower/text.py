@@ -92,7 +92,7 @@ _WRITERS: dict[type, Callable[[Any, dict[Kernel, str]], str]] = {
 _WORD = r"[A-Za-z_]\w*"
 _PATTERNS: tuple[tuple[str, Callable[[re.Match[str], dict[str, Kernel]], Any]], ...] = (
     (
-        rf"param (\S+) : (\w+)\[(.*)\] = (\w+) (\d+)",
+        r"param (\S+) : (\w+)\[(.*)\] = (\w+) (\d+)",
         lambda m, k: pg.Param(
             m[1], m[2], len(_items(m[3])), m[4], int(m[5]),
             tuple(None if s == "?" else int(s) for s in _items(m[3])),

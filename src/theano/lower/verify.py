@@ -38,9 +38,7 @@ def _definitions(step: pg.Step) -> dict[str, int | None]:
     return dict.fromkeys(memory.defined(step))
 
 
-def _problems(
-    program: pg.Program, step: pg.Step, known: dict[str, int | None]
-) -> Iterator[str]:
+def _problems(program: pg.Program, step: pg.Step, known: dict[str, int | None]) -> Iterator[str]:
     arrays, registers = memory.reads(step)
     for name in arrays:
         if known.get(name) is None:
@@ -75,8 +73,6 @@ def _launch_problems(step: pg.Launch, known: dict[str, int | None]) -> Iterator[
             yield f"operand {operand.name}: axes {used} of an array of rank {rank}"
         if len(binding.gather) != operand.gather or len(binding.axes) != len(kernel.axes):
             yield f"operand {operand.name}: wrong number of axes"
-        moves = tuple(
-            n for n, a in zip(kernel.axes, binding.axes, strict=True) if a is not None
-        )
+        moves = tuple(n for n, a in zip(kernel.axes, binding.axes, strict=True) if a is not None)
         if set(moves) != set(operand.axes):
             yield f"operand {operand.name} moves along {operand.axes}, bound along {moves}"

@@ -48,7 +48,9 @@ class Views:
         low.check(low.let("eq", before, after), f"{node.op}: total size must not change")
         name = low.fresh("w")
         low.add(
-            pg.Reshape(name, output.type.dtype, source, tuple(low.size_arg(d) for d in dims), "slot")
+            pg.Reshape(
+                name, output.type.dtype, source, tuple(low.size_arg(d) for d in dims), "slot"
+            )
         )
         low.arrays[output] = name
         low.array_dims[name] = tuple(dims)

@@ -120,8 +120,13 @@ def get_vector_length(v: Any) -> int:
     return int(length)
 
 
-def vector_entries(v: Any, length: int) -> list[sizes.Size]:
-    """The ``length`` elements of an int vector: ints where known, else 0-d variables."""
+def vector_entries(v: Any, length: int | None = None) -> list[sizes.Size]:
+    """The elements of an int vector: ints where known, else 0-d variables.
+
+    ``length`` is that of ``get_vector_length`` by default, with its errors.
+    """
+    if length is None:
+        length = get_vector_length(v)
     if isinstance(v, Constant):
         if len(v.data) != length:
             raise ValueError(

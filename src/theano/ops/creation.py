@@ -99,7 +99,7 @@ class Alloc(TensorOp):
         """The value, if it is a scalar."""
         return node.inputs[0] if node.inputs[0].type.ndim == 0 else None
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         value, (gz,) = inputs[0], output_grads
         rest = [disconnected() for _ in inputs[1:]]
         if value.type.dtype in dtypes.DISCRETE:
@@ -111,7 +111,7 @@ class Alloc(TensorOp):
         axes = [i for i, b in enumerate(value.type.broadcastable) if b and not pattern[i]]
         return [gz.sum(axis=axes, keepdims=True) if axes else gz, *rest]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[0] is None else self(eval_points[0], *inputs[1:])]
 
 
@@ -147,10 +147,10 @@ class AllocEmpty(TensorOp):
         """Never: the elements are not a value."""
         return False
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         return [disconnected() for _ in inputs]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [zeros(inputs, self.dtype)]
 
 
@@ -168,8 +168,8 @@ def _shape_list(shape: Any) -> list[Any]:
     """A shape argument (int, sequence, or vector of known length) as a list of extents."""
     if isinstance(shape, Variable) and shape.type.ndim == 1:
         return [vector_entry(shape, i) for i in range(get_vector_length(shape))]
-    if isinstance(shape, (list, tuple, np.ndarray)) and np.ndim(shape) != 0:
-        return list(shape)
+    if isinstance(shape, np.ndarray):
+        return list(np.atleast_1d(shape))
     return list(shape) if isinstance(shape, (list, tuple)) else [shape]
 
 
@@ -238,10 +238,10 @@ class _Pattern(TensorOp):
         """Integers only: nothing flows."""
         return [[False] for _ in node.inputs]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         return [grad_undefined(self, i, x) for i, x in enumerate(inputs)]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None]
 
 
@@ -272,7 +272,7 @@ def identity_like(x: Any) -> Any:
     return eye(size_of(x, 0), size_of(x, 1), k=0, dtype=x.type.dtype)
 
 
-def tri(N: Any, M: Any = None, k: Any = 0, dtype: str | None = None) -> Any:  # noqa: N803
+def tri(N: Any, M: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
     """An N x M matrix with ones on and below diagonal ``k``; dtype floatX."""
     return Tri(dtype)(N, N if M is None else M, k)
 
@@ -339,7 +339,7 @@ class ARange(TensorOp):
         """``stop`` decides the length only."""
         return [[True], [False], [True]]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         start, _, step = inputs
         (gz,) = output_grads
         if self.dtype in dtypes.DISCRETE:
@@ -347,7 +347,7 @@ class ARange(TensorOp):
         positions = arange(size_of(outputs[0], 0), dtype=self.dtype)
         return [gz.sum(), disconnected(), (gz * positions).sum()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         start, step = eval_points[0], eval_points[2]
         if self.dtype in dtypes.DISCRETE or (start is None and step is None):
             return [None]

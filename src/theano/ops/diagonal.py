@@ -29,9 +29,7 @@ class _DiagonalOp(TensorOp):
     __props__ = ("offset", "axis1", "axis2")
     lowering = "map"
 
-    def __init__(
-        self, offset: int = 0, axis1: int = 0, axis2: int = 1, view: bool = False
-    ) -> None:
+    def __init__(self, offset: int = 0, axis1: int = 0, axis2: int = 1, view: bool = False) -> None:
         self.offset = operator.index(offset)
         self.axis1 = operator.index(axis1)
         self.axis2 = operator.index(axis2)
@@ -79,13 +77,13 @@ class ExtractDiag(_DiagonalOp):
         length = _diagonal_length(shape[self.axis1], shape[self.axis2], self.offset)
         return [(*rest, length)]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         (x,), (gz,) = inputs, output_grads
         if x.type.dtype in dtypes.DISCRETE:
             return [zeros_of(x)]
         return [PutDiag(self.offset, self.axis1, self.axis2)(x, gz)]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[0] is None else self(eval_points[0])]
 
 
@@ -117,13 +115,13 @@ class PutDiag(_DiagonalOp):
         """The model gives its shape only."""
         return [[False], [True]]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         from theano.ops.extents import disconnected
 
         (gz,) = output_grads
         return [disconnected(), ExtractDiag(self.offset, self.axis1, self.axis2)(gz)]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[1] is None else self(inputs[0], eval_points[1])]
 
 
@@ -141,7 +139,7 @@ def _put(op: _DiagonalOp, v: Any, number: int, ndim: int, m: Any) -> Any:
 
 
 class AllocDiag(_DiagonalOp):
-    """Square matrices (on axes ``axis1``, ``axis2``) with ``v`` on the diagonal and zeros off it."""
+    """Square matrices (on ``axis1`` and ``axis2``) with ``v`` on the diagonal, zeros off it."""
 
     def make_node(self, v: Any) -> Apply:
         v = as_tensor_variable(v)
@@ -178,12 +176,12 @@ class AllocDiag(_DiagonalOp):
         *rest, length = input_shapes[0]
         return [self._place(rest, sizes.add(length, abs(self.offset)))]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         if inputs[0].type.dtype in dtypes.DISCRETE:
             return [zeros_of(inputs[0])]
         return [ExtractDiag(self.offset, self.axis1, self.axis2)(output_grads[0])]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[0] is None else self(eval_points[0])]
 
 

@@ -13,6 +13,7 @@ from theano.graph.nodes import Apply
 from theano.graph.registry import register
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, zeros_of
+from theano.ops.extents import SHARES_INPUT, Axis
 from theano.ops.shape_checks import with_pattern_of
 
 
@@ -30,7 +31,7 @@ class DimShuffle(TensorOp):
 
     __props__ = ("input_broadcastable", "new_order")
     lowering = "view"
-    view_map = {0: [0]}
+    view_map = SHARES_INPUT
 
     def __init__(
         self, input_broadcastable: Sequence[bool], new_order: Sequence[Any], inplace: bool = True
@@ -96,7 +97,7 @@ class DimShuffle(TensorOp):
     def view(self, node: Apply, v: Any) -> Any:
         """No start moves; dropped dimensions have size 1."""
         axes = tuple(
-            (None, 1, 1) if isinstance(d, str) else (d, v.dim(d), 1) for d in self.new_order
+            Axis(None, 1) if isinstance(d, str) else Axis(d, v.dim(d)) for d in self.new_order
         )
         return (), axes
 
@@ -108,7 +109,7 @@ class DimShuffle(TensorOp):
         """The input has the same elements."""
         return node.inputs[0]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         (x,), (gz,) = inputs, output_grads
         if x.type.dtype in dtypes.DISCRETE:
             return [zeros_of(x)]
@@ -119,7 +120,7 @@ class DimShuffle(TensorOp):
                 order[axis] = position
         return [DimShuffle(gz.type.broadcastable, order)(gz)]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         if eval_points[0] is None:
             return [None]
         return [self(eval_points[0])]

@@ -16,6 +16,7 @@ from theano.core import dtypes
 from theano.core.dtypes import COMPLEX, DISCRETE
 from theano.core.errors import ComplexError
 from theano.graph import registry
+from theano.ops import dimshuffle as _padding  # noqa: F401  (inputs of lower rank need it)
 from theano.ops import (
     rows_arithmetic,
     rows_cast,
@@ -26,10 +27,10 @@ from theano.ops import (
 )
 from theano.ops.basic import as_tensor_variable
 from theano.ops.elemwise import Elemwise
-from theano.ops.scalar import ScalarRow
+from theano.ops.scalar import ScalarRow, enter
 
 ROWS: dict[str, ScalarRow] = {
-    row.name: row
+    row.name: enter(row)
     for module in (rows_arithmetic, rows_float, rows_logic, rows_special, rows_complex, rows_cast)
     for row in module.ROWS
 }

@@ -11,7 +11,7 @@ from theano.core.dtypes import COMPLEX, DISCRETE, FLOAT, gradient_dtype
 from theano.core.errors import ShapeError
 from theano.graph import registry
 from theano.graph.nodes import Apply, Variable
-from theano.graph.null_types import DisconnectedType
+from theano.graph.null_types import DisconnectedType, NullType
 from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast, pad_left, zeros_of
@@ -88,7 +88,7 @@ class Elemwise(TensorOp):
             known = sizes - {None}
             if len(known) > 1:
                 first, second = (next(x for x in variables if x.type.shape[axis] == s) for s in
-                                 sorted(known)[:2])  # type: ignore[type-var]  # fmt: skip
+                                 sorted(known)[:2])  # fmt: skip
                 raise ShapeError(
                     f"Input dimension mis-match: {self} cannot combine {first} of shape "
                     f"{first.type.shape} and {second} of shape {second.type.shape} along "
@@ -164,6 +164,8 @@ class Elemwise(TensorOp):
                 continue
             direction = pad_left(as_tensor_variable(direction), z.type.ndim)
             term = self._partials(direction, z, inputs)[i]
+            if term is not None and isinstance(term.type, NullType):
+                return [term]
             if term is not None:
                 total = term if total is None else registry.apply("add", total, term)
         if total is None:
@@ -197,6 +199,8 @@ def _fit(term: Any, x: Any) -> Any:
     if term is None:
         return zeros_of(x)
     kind = x.type
+    if isinstance(term.type, NullType):
+        return term
     pattern = zip(term.type.broadcastable, kind.broadcastable, strict=True)
     axes = [axis for axis, (t, v) in enumerate(pattern) if v and not t]
     if axes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,19 @@ from theano.graph.tensor_type import TensorType
 from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast, zeros_of
+
+
+class Axis(NamedTuple):
+    """One axis of a view, as ``view`` methods give it: it moves ``step`` elements along axis
+    ``source`` of the source array (None: a new axis that does not move) and has ``length``."""
+
+    source: int | None
+    length: Any
+    step: Any = 1
+
+
+# The ``view_map`` of ops whose output shares memory with their first input.
+SHARES_INPUT: Mapping[int, list[int]] = MappingProxyType({0: [0]})
 
 
 def disconnected() -> Variable:
@@ -79,14 +93,14 @@ class Shape(TensorOp):
         """The rank."""
         return int(node.inputs[0].type.ndim)
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         return [disconnected()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None]
 
 
-class Shape_i(TensorOp):  # noqa: N801  (Theano's name)
+class Shape_i(TensorOp):
     """One extent, a 0-d int64."""
 
     __props__ = ("i",)
@@ -119,10 +133,10 @@ class Shape_i(TensorOp):  # noqa: N801  (Theano's name)
         """The extent, where the type knows it."""
         return getattr(node.inputs[0].type, "shape", {self.i: None})[self.i]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         return [disconnected()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None]
 
     def __str__(self) -> str:
@@ -187,13 +201,13 @@ class MakeVector(TensorOp):
         """The only input."""
         return node.inputs[0] if len(node.inputs) == 1 else None
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         (gz,) = output_grads
         if self.dtype in dtypes.DISCRETE:
             return [zeros_of(x) for x in inputs]
         return [gz[i] for i in range(len(inputs))]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         if all(e is None for e in eval_points):
             return [None]
         points = [zeros_of(x) if e is None else e for x, e in zip(inputs, eval_points, strict=True)]

@@ -16,7 +16,7 @@ from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, constant, zeros_of
 from theano.ops.dimshuffle import dimshuffle
-from theano.ops.extents import disconnected, size_of
+from theano.ops.extents import SHARES_INPUT, disconnected, size_of
 
 
 class Subtensor(TensorOp):
@@ -24,7 +24,7 @@ class Subtensor(TensorOp):
 
     __props__ = ("_key",)
     lowering = "view"
-    view_map = {0: [0]}
+    view_map = SHARES_INPUT
 
     def __init__(self, idx_list: Sequence[Any]) -> None:
         self.idx_list = spec.checked(idx_list)
@@ -122,7 +122,7 @@ class Subtensor(TensorOp):
         taken = self._range(node)
         return None if taken is None or i >= len(taken) else (node.inputs[0], taken[i])
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         from theano.ops.index_set import IncSubtensor
 
         x, *indices = inputs
@@ -131,7 +131,7 @@ class Subtensor(TensorOp):
             return [zeros_of(x), *rest]
         return [IncSubtensor(self.idx_list)(zeros_of(x), output_grads[0], *indices), *rest]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[0] is None else self(eval_points[0], *inputs[1:])]
 
     def __str__(self) -> str:
@@ -186,6 +186,11 @@ def _classified(entry: Any) -> Any:
         return slice(*bounds)
     if isinstance(entry, (bool, int, np.bool_, np.integer)):
         return spec.scalar_index(entry)
+    return _array_index(entry)
+
+
+def _array_index(entry: Any) -> Any:
+    """An integer or bool variable from a variable, array or list; TypeError else."""
     if isinstance(entry, (list, tuple)) and _holds_bool(entry):
         raise TypeError(
             "TensorType does not support Python bools for indexing, such as tensor[[True, False]]. "
@@ -238,9 +243,7 @@ def _expand_ellipsis(x: Any, entries: list[Any]) -> list[Any]:
     if len(places) > 1:
         raise IndexError("an index can only have a single Ellipsis (...)")
     if used > x.type.ndim:
-        raise IndexError(
-            f"too many indices for array: {used} for {x} of {x.type.ndim} dimensions"
-        )
+        raise IndexError(f"too many indices for array: {used} for {x} of {x.type.ndim} dimensions")
     if not places:
         return entries
     fill = [spec.FULL] * (x.type.ndim - used)

@@ -7,7 +7,7 @@ the order in which the types stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from theano.graph.nodes import Type, Variable
 from theano.graph.tensor_type import TensorType
 from theano.ops import sizes
 from theano.ops.basic import as_tensor_variable, cast, constant
+from theano.ops.extents import Axis
 
 INDEX_DTYPES = frozenset(dtypes.integer_dtypes) - {"uint64"}
 FULL = slice(None, None, None)
@@ -176,19 +177,19 @@ def view(idx_list: Sequence[Any], ndim: int, first: int, v: Any) -> Any:
 
     An int out of range and a step of 0 fail a check.
     """
-    registers: Callable[[int], Any] = v.scalar
-    entries = unpack(idx_list, [registers(first + i) for i in range(len([*placeholders(idx_list)]))])
+    count = len([*placeholders(idx_list)])
+    entries = unpack(idx_list, [v.scalar(first + i) for i in range(count)])
     starts, axes = [], []
     for axis in range(ndim):
         entry = entries[axis] if axis < len(entries) else FULL
         if not isinstance(entry, slice):
             starts.append((axis, _position(entry, v.dim(axis), v)))
         elif is_full(entry):
-            axes.append((axis, v.dim(axis), 1))
+            axes.append(Axis(axis, v.dim(axis), 1))
         else:
             start, count, step = v.slice(entry.start, entry.stop, entry.step, axis)
             starts.append((axis, start))
-            axes.append((axis, count, step))
+            axes.append(Axis(axis, count, step))
     return tuple(starts), tuple(axes)
 
 

@@ -18,7 +18,7 @@ from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast, constant, zeros_of
 from theano.ops.constants import get_scalar_constant_value, vector_entries
-from theano.ops.extents import disconnected, make_vector, not_one, size_of
+from theano.ops.extents import Axis, disconnected, make_vector, not_one, size_of
 from theano.ops.shape_checks import patternbroadcast
 
 
@@ -61,7 +61,7 @@ class Join(TensorOp):
                             "see @stack")  # fmt: skip
         if any(x.type.ndim != ndim for x in inputs):
             raise TypeError(
-                "Only tensors with the same number of dimensions can be joined: got "
+                "Only tensors with the same number of dimensions can be joined: "
                 f"{[x.type.ndim for x in inputs]} in {tuple(map(str, inputs))}"
             )
         dtype = dtypes.upcast(*(x.type.dtype for x in inputs))
@@ -94,7 +94,7 @@ class Join(TensorOp):
         start: Any = 0
         for x in node.inputs[1:]:
             extent = low.dims(x)[axis]
-            axes = tuple((i, extent if i == axis else dims[i], 1) for i in range(len(dims)))
+            axes = [Axis(i, extent if i == axis else dims[i], 1) for i in range(len(dims))]
             part = low.view(out, ((axis, start),), axes, output.type.dtype)
             low.copy(low.array(x), part)
             start = low.let("add", start, extent)
@@ -134,7 +134,7 @@ class Join(TensorOp):
         lengths = [_length(x) for x in node.inputs[1:]]
         return None if None in lengths else sum(n for n in lengths if n is not None)
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         axis, *tensors = inputs
         (gz,) = output_grads
         if outputs[0].type.dtype in dtypes.DISCRETE:
@@ -151,7 +151,7 @@ class Join(TensorOp):
         ]
         return [disconnected(), *back]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         if all(e is None for e in eval_points[1:]):
             return [None]
         pairs = zip(inputs[1:], eval_points[1:], strict=True)
@@ -360,7 +360,7 @@ class Split(TensorOp):
         entries = [_scalar(low, entry) for entry in vector_entries(splits, self.len_splits)]
         for extent, output in zip(entries, node.outputs, strict=True):
             low.check(low.let("ge", extent, 0), "Split: a negative size")
-            axes = tuple((i, extent if i == axis else dims[i], 1) for i in range(len(dims)))
+            axes = [Axis(i, extent if i == axis else dims[i], 1) for i in range(len(dims))]
             low.define(output, low.view(array, ((axis, start),), axes, output.type.dtype))
             start = low.let("add", start, extent)
         low.check(low.let("eq", start, dims[axis]), "The splits do not sum to the extent")
@@ -387,7 +387,7 @@ class Split(TensorOp):
         """Only the array has influence on values."""
         return [[i == 0] * self.len_splits for i in range(3)]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         x, axis, _ = inputs
         if all(isinstance(g.type, DisconnectedType) for g in output_grads):
             return [disconnected()] * 3
@@ -401,7 +401,7 @@ class Split(TensorOp):
         back = patternbroadcast(joined, x.type.broadcastable)
         return [back, disconnected(), disconnected()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         if eval_points[0] is None:
             return [None] * self.len_splits
         return self(eval_points[0], *inputs[1:], return_list=True)

@@ -52,7 +52,7 @@ def _label(m: Any, i: int, axes: tuple[int | None, ...]) -> Any:
 
 
 class PickColumn(TensorOp):
-    """``z[i] = x[i, y[i]]`` for a matrix ``x`` and labels ``y``."""
+    """``z[i] = x[i, y[i]]`` for a matrix ``x`` and labels ``y``; a broadcastable row serves all."""
 
     __props__: ClassVar[tuple[str, ...]] = ()
     lowering = "map"
@@ -68,10 +68,13 @@ class PickColumn(TensorOp):
 
     def body(self, node: Apply, m: Any) -> tuple[Any, ...]:
         """A gather along the columns."""
-        return (m.gather(0, {1: _label(m, 1, (0,))}, axes=(0, None)),)
+        row = None if node.inputs[0].type.broadcastable[0] else 0
+        return (m.gather(0, {1: _label(m, 1, (0,))}, axes=(row, None)),)
 
     def reference(self, node: Apply, x: Any, y: Any) -> Any:
         """Integer indexing."""
+        if node.inputs[0].type.broadcastable[0]:
+            x = np.broadcast_to(x, (y.shape[0], x.shape[1]))
         check_labels(x, y)
         return x[np.arange(y.shape[0]), y.astype(np.int64)]
 
@@ -84,6 +87,8 @@ class PickColumn(TensorOp):
     ) -> list[Any]:
         """The gradient at the picked elements, 0 elsewhere."""
         x, y = inputs
+        if x.type.broadcastable[0] and not y.type.broadcastable[0]:
+            raise NotImplementedError("the gradient of picking from one row for all labels")
         return [one_hot_rows(output_grads[0], y, x), DisconnectedType()()]
 
     def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from theano.core.dtypes import DISCRETE
 from theano.graph import registry
 from theano.ops.basic import as_tensor_variable, cast
 from theano.ops.elementwise import fill, neq, sqr, sqrt, true_div
+from theano.ops.extents import shape_i
 from theano.ops.reduce_ops import (
     All,
     Any_,
@@ -119,7 +120,7 @@ def _divide(total: Any, x: Any, axes: tuple[int, ...]) -> Any:
     """``total`` divided by the extents of ``x`` along ``axes``."""
     small = total.type.dtype in ("float16", "float32", "complex64")
     for axis in axes:
-        size = cast(registry.apply("shape_i", x, axis), "float32" if small else "float64")
+        size = cast(shape_i(x, axis), "float32" if small else "float64")
         total = true_div(total, size)
     return total
 
@@ -169,7 +170,7 @@ def _over_count(total: Any, x: Any, axes: tuple[int, ...], ddof: int) -> Any:
     """``total`` divided by (number of elements along ``axes``) - ddof."""
     count: Any = as_tensor_variable(np.int64(1))
     for axis in axes:
-        count = count * registry.apply("shape_i", x, axis)
+        count = count * shape_i(x, axis)
     return true_div(total, cast(count - ddof, _real_dtype(total)))
 
 

@@ -56,9 +56,7 @@ def axes_of(axis: Any, ndim: int, what: Any = "input") -> tuple[int, ...]:
 
 def keep_dims(reduced: Any, axis: Sequence[int], ndim: int) -> Any:
     """``reduced`` with the dimensions ``axis`` back, of size 1, so that it broadcasts."""
-    order: list[Any] = []
-    for i in range(ndim):
-        order.append("x" if i in axis else i - sum(1 for a in axis if a < i))
+    order = ["x" if i in axis else i - sum(a < i for a in axis) for i in range(ndim)]
     return dimshuffle(reduced, order) if axis else reduced
 
 
@@ -111,12 +109,14 @@ class CAReduce(TensorOp):
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The extents of the dimensions that are kept."""
-        axis = node.op.axis
+        op: Any = node.op
+        axis = op.axis
         return [tuple(s for i, s in enumerate(input_shapes[0]) if i not in axis)]
 
     def reference(self, node: Apply, x: Any) -> Any:
         """NumPy's reduction in ``acc_dtype``."""
-        return self._reduce(x.astype(node.op.acc_dtype, copy=False), node.op.axis)
+        op: Any = node.op
+        return self._reduce(x.astype(op.acc_dtype, copy=False), op.axis)
 
     def _reduce(self, x: Any, axis: tuple[int, ...]) -> Any:
         raise NotImplementedError
@@ -391,12 +391,14 @@ class MaxAndArgmax(TensorOp):
 
     def reference(self, node: Apply, x: Any) -> tuple[Any, Any]:
         """NumPy's max and argmax."""
-        axis = node.op.axis
+        op: Any = node.op
+        axis = op.axis
         return Max(axis)._reduce(x, axis), Argmax(axis)._reduce(x, axis)
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The extents of the dimensions that are kept, twice."""
-        kept = tuple(s for i, s in enumerate(input_shapes[0]) if i not in node.op.axis)
+        op: Any = node.op
+        kept = tuple(s for i, s in enumerate(input_shapes[0]) if i not in op.axis)
         return [kept, kept]
 
     def L_op(

@@ -14,7 +14,7 @@ from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, constant
 from theano.ops.constants import get_vector_length, is_extent, vector_entries
-from theano.ops.extents import disconnected, sizes_of
+from theano.ops.extents import SHARES_INPUT, disconnected, sizes_of
 from theano.ops.shape_checks import with_pattern_of
 
 
@@ -23,7 +23,7 @@ class Reshape(TensorOp):
 
     __props__ = ("ndim",)
     lowering = "reshape"
-    view_map = {0: [0]}
+    view_map = SHARES_INPUT
 
     def __init__(self, ndim: int, name: str | None = None) -> None:
         self.ndim = int(ndim)
@@ -82,13 +82,13 @@ class Reshape(TensorOp):
         """The shape has no influence on values."""
         return [[True], [False]]
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         x, _ = inputs
         (gz,) = output_grads
         back = Reshape(x.type.ndim)(gz, sizes.vector(sizes_of(x)))
         return [with_pattern_of(back, x), disconnected()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         if eval_points[0] is None:
             return [None]
         return [self(eval_points[0], inputs[1])]
@@ -127,7 +127,7 @@ def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Any:
     >>> T.vector().reshape((1, -1)).broadcastable
     (True, False)
     """
-    if isinstance(newshape, Variable) and newshape.type.ndim == 0 or np.isscalar(newshape):
+    if (isinstance(newshape, Variable) and newshape.type.ndim == 0) or np.isscalar(newshape):
         newshape = [newshape]
     if ndim is None:
         newshape = newshape if isinstance(newshape, Variable) else _shape_vector(newshape)

@@ -16,6 +16,7 @@ from theano.ops.scalar import (
     as_given,
     float_out,
     float_out_no_complex,
+    literal,
     same_out,
     same_out_float,
     same_out_no_complex,
@@ -211,7 +212,7 @@ ROWS = (
     ),
     ScalarRow(
         "sqrt", 1, float_out, np.sqrt, lambda k, x: k.sqrt(x),
-        lambda g, z, x: (g * 0.5 / z,), domain=((0.1, 9.0),),
+        lambda g, z, x: (g * literal(0.5, z) / z,), domain=((0.1, 9.0),),
     ),
     ScalarRow(
         "abs_", 1, _abs_out, np.abs, lambda k, x: k.abs(x), _abs_grad, operands=as_given,

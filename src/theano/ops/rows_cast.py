@@ -9,7 +9,7 @@ import numpy as np
 
 from theano.core import dtypes
 from theano.core.dtypes import COMPLEX
-from theano.ops.scalar import ScalarRow, as_given, kernel_dtype, same_out, t
+from theano.ops.scalar import ScalarRow, as_given, enter, kernel_dtype, same_out, t
 
 
 @functools.cache
@@ -31,11 +31,12 @@ def cast_row(dtype: str) -> ScalarRow:
             )
         return dtype
 
-    return ScalarRow(
+    row = ScalarRow(
         f"Cast{{{dtype}}}", 1, rule, lambda x: x.astype(dtype), body,
         grad=lambda g, z, x: (_cast_grad(g, x),), operands=as_given,
         display=f"Elemwise{{Cast{{{dtype}}}}}", complex_grad=True,
     )  # fmt: skip
+    return enter(row)
 
 
 def _cast_grad(g: Any, x: Any) -> Any:

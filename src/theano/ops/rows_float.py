@@ -22,10 +22,11 @@ def _unary(
     prim: str | None = None,
     domain: tuple[tuple[float, float], ...] = ((-3.0, 3.0),),
     display: str | None = None,
+    dtype: Any = float_out,
 ) -> ScalarRow:
     spelled = prim or name
     return ScalarRow(
-        name, 1, float_out, ref, lambda k, x: k.apply(spelled, x), grad, domain=domain,
+        name, 1, dtype, ref, lambda k, x: k.apply(spelled, x), grad, domain=domain,
         cost="heavy", display=display,
     )  # fmt: skip
 
@@ -61,6 +62,14 @@ def _ultra_body(k: Any, x: Any) -> Any:
 def _arctan2_grad(g: Any, z: Any, y: Any, x: Any) -> tuple[Any, Any]:
     scale = g / (t.sqr(x) + t.sqr(y))
     return scale * x, -(scale * y)
+
+
+def _logistic_loss_ref(x: Any, target: Any) -> Any:
+    return np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x)))
+
+
+def _logistic_loss_body(k: Any, x: Any, target: Any) -> Any:
+    return k.max(x, 0.0) - x * target + k.log1p(k.exp(-k.abs(x)))
 
 
 ROWS = (
@@ -102,9 +111,14 @@ ROWS = (
         lambda g, z, x: (g * literal(1.0 / DEGREE, z),),
     ),
     _unary("sigmoid", _sigmoid_ref, lambda g, z, x: (g * z * (1 - z),), domain=_WIDE,
-           display="sigmoid"),
+           display="sigmoid", dtype=float_out_no_complex),
     _unary("softplus", _softplus_ref, lambda g, z, x: (g * t.sigmoid(x),), domain=_WIDE,
-           display="softplus"),
+           display="softplus", dtype=float_out_no_complex),
+    ScalarRow(
+        "sigmoid_binary_crossentropy", 2, float_out_no_complex, _logistic_loss_ref,
+        _logistic_loss_body, lambda g, z, x, y: (g * (t.sigmoid(x) - y), -(g * x)),
+        domain=((-10.0, 10.0), (0.0, 1.0)), cost="heavy",
+    ),
     ScalarRow(
         "ultra_fast_sigmoid", 1, float_out_no_complex, _ultra_ref, _ultra_body,
         lambda g, z, x: (g * z * (1 - z),), domain=_WIDE, display="ultra_fast_sigmoid",

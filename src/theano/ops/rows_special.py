@@ -87,11 +87,11 @@ def _incomplete(name: str, sign: int, normalised: bool) -> Any:
 
 
 def _jv_grad(g: Any, z: Any, v: Any, x: Any) -> tuple[Any, Any]:
-    return _missing("jv", 0, v), g * (t.jv(v - 1, x) - t.jv(v + 1, x)) * 0.5
+    return _missing("jv", 0, v), g * (t.jv(v - 1, x) - t.jv(v + 1, x)) * literal(0.5, z)
 
 
 def _iv_grad(g: Any, z: Any, v: Any, x: Any) -> tuple[Any, Any]:
-    return _missing("iv", 0, v), g * (t.iv(v - 1, x) + t.iv(v + 1, x)) * 0.5
+    return _missing("iv", 0, v), g * (t.iv(v - 1, x) + t.iv(v + 1, x)) * literal(0.5, z)
 
 
 def _xlogx_ref(x: Any) -> Any:

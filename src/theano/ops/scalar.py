@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -80,11 +80,10 @@ class ScalarRow:
     disconnected: tuple[int, ...] = ()
     complex_grad: bool = False
 
-    def __post_init__(self) -> None:
-        _TABLE.setdefault(self.name, self)
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return find_row, (self.name,)
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        if _TABLE.get(self.name) is self:
+            return find_row, (self.name,)
+        return ScalarRow, tuple(getattr(self, field.name) for field in fields(self))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ScalarRow:
         return self
@@ -125,6 +124,11 @@ class ScalarRow:
     def interval(self, position: int) -> Interval:
         """The test domain of an input."""
         return self.domain[min(position, len(self.domain) - 1)]
+
+
+def enter(row: ScalarRow) -> ScalarRow:
+    """Put a row of the library into the table, so that it pickles by its name."""
+    return _TABLE.setdefault(row.name, row)
 
 
 def find_row(name: str) -> ScalarRow:

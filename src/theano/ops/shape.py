@@ -215,7 +215,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Any:
 
 
 def _tile_reps(reps: Any, ndim: int | None) -> list[Any]:
-    if isinstance(reps, Variable) and reps.type.ndim == 1 or isinstance(reps, np.ndarray):
+    if (isinstance(reps, Variable) and reps.type.ndim == 1) or isinstance(reps, np.ndarray):
         reps = as_tensor_variable(reps)
         if ndim is None:
             try:

@@ -15,11 +15,11 @@ from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
 from theano.ops.constants import get_vector_length, vector_entries
-from theano.ops.extents import disconnected
+from theano.ops.extents import SHARES_INPUT, Axis, disconnected
 
 
 def _same_axes(node: Apply, v: Any) -> Any:
-    return tuple((axis, v.dim(axis), 1) for axis in range(node.inputs[0].type.ndim))
+    return tuple(Axis(axis, v.dim(axis)) for axis in range(node.inputs[0].type.ndim))
 
 
 class Rebroadcast(TensorOp):
@@ -30,10 +30,10 @@ class Rebroadcast(TensorOp):
 
     __props__ = ("axes",)
     lowering = "view"
-    view_map = {0: [0]}
+    view_map = SHARES_INPUT
 
     def __init__(self, *axis: tuple[int, bool]) -> None:
-        pairs = dict((operator.index(a), bool(b)) for a, b in axis)
+        pairs = {operator.index(a): bool(b) for a, b in axis}
         self.axes = tuple(sorted(pairs.items()))
         if self.axes and self.axes[0][0] < 0:
             raise ValueError(f"Rebroadcast takes dimensions counted from 0, got {axis}")
@@ -93,11 +93,11 @@ class Rebroadcast(TensorOp):
         """Element ``i`` is the input's."""
         return node.inputs[0], i
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         (x,), (gz,) = inputs, output_grads
         return [patternbroadcast(gz, x.type.broadcastable)]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[0] is None else self(eval_points[0])]
 
     def __str__(self) -> str:
@@ -156,7 +156,7 @@ class CheckShape(TensorOp):
 
     __props__ = ()
     lowering = "view"
-    view_map = {0: [0]}
+    view_map = SHARES_INPUT
 
     def make_node(self, x: Any, *extents: Any) -> Apply:
         x = as_tensor_variable(x)
@@ -188,10 +188,10 @@ class CheckShape(TensorOp):
         """Element ``i`` is the input's."""
         return node.inputs[0], i
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         return [self(output_grads[0], *inputs[1:]), *(disconnected() for _ in inputs[1:])]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[0] is None else self(eval_points[0], *inputs[1:])]
 
 
@@ -217,7 +217,7 @@ class SpecifyShape(TensorOp):
 
     __props__ = ()
     lowering = "expand"
-    view_map = {0: [0]}
+    view_map = SHARES_INPUT
 
     def make_node(self, x: Any, shape: Any) -> Apply:
         x = as_tensor_variable(x)
@@ -257,10 +257,10 @@ class SpecifyShape(TensorOp):
         """Element ``i`` is the input's."""
         return node.inputs[0], i
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:  # noqa: N802
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         return [self(output_grads[0], inputs[1]), disconnected()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:  # noqa: N802
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[0] is None else self(eval_points[0], inputs[1])]
 
 

@@ -133,7 +133,8 @@ class SoftmaxGrad(RowOp):
 
     def expand(self, node: Apply) -> list[Any]:
         """A sum and a map."""
-        dy, sm = node.inputs
+        inputs: list[Any] = node.inputs
+        dy, sm = inputs
         return [(dy - row_sum(dy * sm)) * sm]
 
     def reference(self, node: Apply, dy: Any, sm: Any) -> Any:
@@ -197,7 +198,8 @@ class SoftmaxWithBias(RowOp):
 
     def expand(self, node: Apply) -> list[Any]:
         """The softmax of a sum."""
-        x, b = node.inputs
+        inputs: list[Any] = node.inputs
+        x, b = inputs
         return [softmax_op(x + b)]
 
     def reference(self, node: Apply, x: Any, b: Any) -> Any:
@@ -266,5 +268,3 @@ def softmax_graph(c: Any) -> Any:
     """``exp(c) / sum(exp(c))`` over the last axis, written out (rewrites make it a softmax)."""
     c = as_tensor_variable(c)
     return exp(c) / registry.apply("sum", exp(c), axis=-1, keepdims=True)
-
-

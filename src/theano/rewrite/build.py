@@ -64,13 +64,17 @@ def as_dtype(variable: Any, dtype: str) -> Any:
     return variable if variable.type.dtype == dtype else t.cast(variable, dtype)
 
 
-def spread(value: Any, like: Variable) -> Any:
-    """``value`` (a number or a variable that broadcasts) in the shape and dtype of ``like``."""
-    variable = value if isinstance(value, Variable) else constant_like(value, like)
-    variable = as_dtype(variable, like.type.dtype)
-    if same_pattern(variable, like):
-        return variable
-    return t.fill(like, variable)
+def spread(value: Any, old: Variable) -> Any:
+    """``value`` (a number or a variable that broadcasts) in the shape and dtype of ``old``.
+
+    ``old`` is the result that is being replaced: its inputs, not itself, say the shape.
+    """
+    variable = value if isinstance(value, Variable) else constant_like(value, old)
+    missing = old.type.ndim - variable.type.ndim
+    if missing:
+        variable = apply("dimshuffle", variable, *("x",) * missing, *range(variable.type.ndim))
+    variable = as_dtype(variable, old.type.dtype)
+    return variable if same_pattern(variable, old) else stretched(variable, old)
 
 
 def same_pattern(a: Variable, b: Variable) -> bool:
@@ -100,9 +104,7 @@ def nonnegative(variable: Variable) -> bool:
         if value is not None:
             if value < 0:
                 return False
-        elif is_call(v, "add", "mul", "minimum"):
-            stack.extend(v.owner.inputs)  # type: ignore[union-attr]
-        elif is_call(v, "Cast{int64}") and v.owner.inputs[0].type.dtype in DISCRETE:  # type: ignore[union-attr]
+        elif is_call(v, "add", "mul", "minimum") or (is_call(v, "Cast{int64}") and v.owner.inputs[0].type.dtype in DISCRETE):
             stack.extend(v.owner.inputs)  # type: ignore[union-attr]
         elif not is_call(v, "Shape_i") or budget < 0:
             return False

@@ -10,7 +10,7 @@ import numpy as np
 
 from theano.core.dtypes import COMPLEX, DISCRETE
 from theano.graph.nodes import Apply, Variable
-from theano.rewrite.build import as_dtype, constant_value, is_elemwise, spread, t
+from theano.rewrite.build import as_dtype, constant_value, is_elemwise, same_kind, spread, t
 from theano.rewrite.engine import Uses
 from theano.rewrite.pattern import rule
 
@@ -174,10 +174,13 @@ def local_mul_canonizer(node: Apply, uses: Uses) -> Result:
     total = _flatten_product(node, uses)
     if total is None:
         return None
-    alone = total.constants == 1 and total.constant == 1
+    above = any(exponent > 0 for exponent in total.bases.values())
+    alone = total.constants == 1 and total.constant == 1 and above
     zero = total.constants > 0 and not total.constant
-    signs = total.negatives + (total.constants > 0)
-    if not (total.constants > 1 or alone or zero or signs > 1 or total.merged or total.divisions > 1):
+    signs = total.negatives + (total.constants > 0 and total.negatives > 0)
+    if not (
+        total.constants > 1 or alone or zero or signs > 1 or total.merged or total.divisions > 1
+    ):
         return None
     if zero:
         return [spread(0, out)]
@@ -238,3 +241,76 @@ def local_intdiv_by_one(node: Apply) -> Result:
     if constant_value(y) == 1 and x.type.dtype in DISCRETE and x.type == node.outputs[0].type:
         return [x]
     return None
+
+
+def _is(variable: Variable, name: str) -> Apply | None:
+    node = variable.owner
+    if node is None or not is_elemwise(node) or node.op.scalar_op.name != name:  # type: ignore[attr-defined]
+        return None
+    return node
+
+
+@rule("canonicalize", ("mul",))
+def local_greedy_distributor(node: Apply, uses: Uses) -> Result:
+    """(a / x + b / y) x y -> a y + b x: where multiplying out removes every division.
+
+    Gradients of log-likelihoods have this form, with x and y that may underflow to 0.
+    """
+    out = node.outputs[0]
+    if not out.type.dtype.startswith("float"):
+        return None
+    factors: list[Variable] = []
+    stack = list(reversed(node.inputs))
+    while stack:
+        v = stack.pop()
+        inner = _is(v, "mul") if uses(v) <= 1 and len(factors) < _LIMIT else None
+        if inner is None:
+            factors.append(v)
+        else:
+            stack.extend(reversed(inner.inputs))
+    for v in factors:
+        parts = _quotients(v, factors, uses)
+        if parts is None:
+            continue
+        others = list(factors)
+        others.remove(v)
+        terms = [_cancelled(above, below, others) for above, below, _ in parts]
+        signs = [sign for *_, sign in parts]
+        made = _difference(
+            [x for x, sign in zip(terms, signs, strict=True) if sign > 0],
+            [x for x, sign in zip(terms, signs, strict=True) if sign < 0],
+            out.type.dtype,
+        )
+        result = same_kind(made, out)
+        return None if result is None else [result]
+    return None
+
+
+def _quotients(
+    total: Variable, factors: Sequence[Variable], uses: Uses
+) -> list[tuple[Variable, Variable, int]] | None:
+    """The terms (a, x, sign) of a sum of quotients whose divisors are among ``factors``."""
+    found = []
+    stack = [(total, 1)]
+    while stack:
+        v, sign = stack.pop()
+        if uses(v) > 1 or len(found) > 4:
+            return None
+        quotient = _is(v, "true_div")
+        if quotient is not None and quotient.inputs[1] in factors:
+            found.append((quotient.inputs[0], quotient.inputs[1], sign))
+        elif (inner := _is(v, "add")) is not None:
+            stack.extend((x, sign) for x in inner.inputs)
+        elif (inner := _is(v, "sub")) is not None:
+            stack.extend(((inner.inputs[0], sign), (inner.inputs[1], -sign)))
+        elif (inner := _is(v, "neg")) is not None:
+            stack.append((inner.inputs[0], -sign))
+        else:
+            return None
+    return found if len(found) > 1 else None
+
+
+def _cancelled(above: Variable, below: Variable, others: Sequence[Variable]) -> Any:
+    rest = list(others)
+    rest.remove(below)
+    return t.mul(above, *rest) if rest else above

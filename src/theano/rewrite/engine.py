@@ -17,7 +17,22 @@ from typing import Any
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 
-Uses = Callable[[Variable], int]
+
+class Uses:
+    """What a rule may ask about the graph around its node."""
+
+    __slots__ = ("_rewriter",)
+
+    def __init__(self, rewriter: Rewriter) -> None:
+        self._rewriter = rewriter
+
+    def __call__(self, variable: Variable) -> int:
+        """How often ``variable`` is used, by the count at the start of the sweep; 1 if new."""
+        return self._rewriter.counts.get(variable, 1)
+
+    def final(self, variable: Variable) -> Variable:
+        """The final form of an expression of the node's inputs."""
+        return self._rewriter.resolve([variable])[0]
 
 
 @dataclass(frozen=True)
@@ -25,8 +40,8 @@ class Rule:
     """One local rewrite.
 
     ``apply(node, uses)`` returns None (nothing to do) or one new variable per output of ``node``;
-    ``uses(v)`` says how often ``v`` is used. ``tracks`` are the keys (``key_of``) of the ops that it
-    looks at; empty: all.
+    ``tracks`` are the keys (``key_of``) of the ops that it looks at; empty: all. ``pair`` is the
+    pattern and its replacement where the rule is declared so, ``domain`` where both are defined.
     """
 
     name: str
@@ -34,7 +49,8 @@ class Rule:
     tracks: tuple[str, ...]
     apply: Callable[[Apply, Uses], Sequence[Variable] | None] = field(compare=False)
     tags: frozenset[str] = frozenset()
-    example: Any = field(default=None, compare=False)
+    pair: tuple[Any, Any] | None = field(default=None, compare=False)
+    domain: tuple[float, float] = (-3.0, 3.0)
 
 
 @dataclass
@@ -103,12 +119,10 @@ class Rewriter:
         self.canonical: dict[Apply, Apply] = {}
         self.outcome: dict[Apply, Sequence[Variable]] = {}
         self.open: dict[Apply, int] = {}
-        self.keys: dict[int, tuple[Any, tuple[Rule, ...]]] = {}
+        self.ops: dict[int, tuple[Any, int, tuple[Rule, ...]]] = {}
+        self.numbers: dict[Any, int] = {}
         self.changed = 0
-
-    def uses(self, variable: Variable) -> int:
-        """How often ``variable`` is used, by the count at the start of the sweep; 1 if new."""
-        return self.counts.get(variable, 1)
+        self.uses = Uses(self)
 
     def resolve(self, variables: Sequence[Variable]) -> list[Variable]:
         """The final forms of ``variables``."""
@@ -153,41 +167,39 @@ class Rewriter:
         except TypeError:  # a constant without hashable signature stands for itself
             return variable
 
+    def _op(self, op: Any) -> tuple[Any, int, tuple[Rule, ...]]:
+        """The op itself (kept, so that its id is not reused), its number, its rules."""
+        known = self.ops.get(id(op))
+        if known is None:
+            number = self.numbers.setdefault(op, len(self.numbers))
+            known = (op, number, self.table.get(key_of(op), self.anywhere))
+            self.ops[id(op)] = known
+        return known
+
     def _intern(self, node: Apply) -> Apply:
         """The one node of this op on the final inputs."""
-        inputs = [self.final[v] for v in node.inputs]
-        key = (node.op, *inputs)
+        final = self.final
+        inputs = [final[v] for v in node.inputs]
+        key = (self._op(node.op)[1], *inputs)
         target = self.interned.get(key)
         if target is None:
-            if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+            if inputs == node.inputs:  # by identity: variables compare so
                 target = node
             else:
-                self.changed += 1
                 target = with_inputs(node, inputs)
-                key = (target.op, *target.inputs)
+                key = (self._op(target.op)[1], *target.inputs)
             self.interned[key] = target
-        elif target is not node:
-            self.changed += 1
         self.canonical[node] = self.canonical[target] = target
         return target
 
-    def _rules_for(self, op: Any) -> tuple[Rule, ...]:
-        known = self.keys.get(id(op))
-        if known is None:
-            rules = self.table.get(key_of(op), self.anywhere)
-            known = self.keys[id(op)] = (op, rules)  # the op is kept, so that its id is not reused
-        return known[1]
-
     def _simplify(self, node: Apply) -> Sequence[Variable]:
         """What replaces ``node``'s outputs: themselves if nothing applies."""
-        if self.fold is not None and node.inputs and all(
-            isinstance(v, Constant) for v in node.inputs
-        ):
+        if self.fold is not None and _all_constant(node):
             folded = self.fold(node)
             if folded is not None:
                 self._fired("constant_folding")
                 return folded
-        for rule in self._rules_for(node.op):
+        for rule in self._op(node.op)[2]:
             results = rule.apply(node, self.uses)
             if results is None:
                 continue
@@ -222,7 +234,8 @@ class Rewriter:
                 "result is right but may be slow; exclude a rule by optimizer_excluding=NAME.",
                 stacklevel=2,
             )
-        self.changed += 1
+        # folding gives no other rule a new chance: what uses the constant is made after it
+        self.changed += name != "constant_folding"
         self.report.count(name)
         return True
 
@@ -235,10 +248,19 @@ class Rewriter:
                 keep_notes(value, old)
 
 
+def _all_constant(node: Apply) -> bool:
+    for variable in node.inputs:
+        if not isinstance(variable, Constant):
+            return False
+    return bool(node.inputs)
+
+
 def with_inputs(node: Apply, inputs: Sequence[Variable]) -> Apply:
     """``node``'s op on other inputs; types are inferred anew where they differ."""
     pairs = zip(inputs, node.inputs, strict=True)
-    if all(new is old or new.type is old.type or _same_type(new.type, old.type) for new, old in pairs):
+    if all(
+        new is old or new.type is old.type or _same_type(new.type, old.type) for new, old in pairs
+    ):
         outputs = [_fresh(output) for output in node.outputs]
         return Apply(node.op, list(inputs), outputs)
     try:
@@ -319,6 +341,8 @@ def count_uses(outputs: Sequence[Variable], blockers: Iterable[Variable]) -> dic
     for node in traverse.toposort(outputs, set(blockers)):
         for variable in node.inputs:
             counts[variable] = counts.get(variable, 0) + 1
+        for variable in node.outputs:
+            counts.setdefault(variable, 0)
     for variable in outputs:
         counts[variable] = counts.get(variable, 0) + 1
     return counts
@@ -331,7 +355,7 @@ def sweep(
     report: Report,
     fold: Callable[[Apply], Sequence[Variable] | None] | None = None,
 ) -> tuple[list[Variable], bool]:
-    """One rewriting of ``outputs``; also says whether anything changed."""
+    """One rewriting of ``outputs``; also says whether a rule fired."""
     counts = count_uses(outputs, inputs)
     budget = 20 * len(counts) + 1000
     rewriter = Rewriter(inputs, rules, fold, report, counts, budget)

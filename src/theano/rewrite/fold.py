@@ -15,7 +15,9 @@ from theano.graph.tensor_type import TensorConstant, TensorType
 LIMIT = 65536
 
 #: ops that make much of little: their result is folded only if its size is known to be small
-_GROWING = frozenset({"Alloc", "AllocEmpty", "ARange", "Eye", "Tri", "Tile", "Repeat", "MakeVector"})
+_GROWING = frozenset(
+    {"Alloc", "AllocEmpty", "ARange", "Eye", "Tri", "Tile", "Repeat", "MakeVector"}
+)
 
 
 def fold(node: Apply) -> list[Variable] | None:

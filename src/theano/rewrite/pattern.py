@@ -160,15 +160,22 @@ def same_kind(new: Variable, old: Variable) -> Variable | None:
         new = apply("cast", new, old.type.dtype)
     wanted = old.type.broadcastable
     if any(n and not o for n, o in zip(new.type.broadcastable, wanted, strict=True)):
-        return stretched(new, old)
+        new = stretched(new, old)
+    return new if new.type.broadcastable == wanted else None
+
+
+def stretched(new: Variable, old: Variable) -> Variable:
+    """``new`` stretched to the shape of ``old``, a result that it replaces, by ``old``'s inputs."""
+    wanted = old.type.broadcastable
+    assert old.owner is not None
+    for model in old.owner.inputs:
+        kind = model.type
+        if getattr(kind, "ndim", None) != old.type.ndim:
+            continue
+        lacks = zip(new.type.broadcastable, kind.broadcastable, wanted, strict=True)
+        if any(n and not m and not w for n, m, w in lacks):
+            new = apply("fill", model, new)
     return new
-
-
-def stretched(new: Variable, like: Variable) -> Variable:
-    """``new`` stretched to the shape of ``like`` (whose elements are not needed)."""
-    sizes = [apply("shape_i", like, axis) for axis in range(like.type.ndim)]
-    result: Variable = apply("alloc", new, *sizes)
-    return result
 
 
 def rule(
@@ -178,26 +185,25 @@ def rule(
     when: Callable[..., bool] | None = None,
     tags: Sequence[str] = (),
     ints: bool = False,
-    example: Any = None,
+    domain: tuple[float, float] = (-3.0, 3.0),
 ) -> Callable[[Callable[..., Any]], Rule]:
     """Declare a rule of a stage.
 
-    The function's parameters are holes and it returns (pattern, replacement); or, with ``tracks``,
-    it takes ``node`` (and ``uses`` if it wants client counts) and returns None or new outputs.
+    The function's parameters are holes and it returns (pattern, replacement); or, with ``tracks``
+    (keys of ops; ``"*"`` for all), it takes ``node`` (and ``uses`` if it wants client counts) and returns None or new outputs.
 
     Parameters: ``name`` (default the function's), ``when`` (a guard on bound holes by name),
     ``tags`` (for including and excluding), ``ints`` (whether a pattern holds for integer dtypes),
-    ``example`` (how tests make inputs: a list of (shape, low, high)).
+    ``domain`` (where a pair holds: tests draw from it).
     """
 
     def declare(function: Callable[..., Any]) -> Rule:
         title = name or function.__name__
         if tracks:
-            local, keys = _plain(function), tuple(tracks)
+            local, keys, pair = _plain(function), () if "*" in tracks else tuple(tracks), None
         else:
-            local, keys = _pair(function, when, ints)
-        made = Rule(title, stage, keys, local, frozenset({stage, title, *tags}), example)
-        made.__dict__["function"] = function
+            local, keys, pair = _pair(function, when, ints)
+        made = Rule(title, stage, keys, local, frozenset({stage, title, *tags}), pair, domain)
         RULES.append(made)
         return made
 
@@ -217,12 +223,16 @@ def _plain(function: Callable[..., Any]) -> Callable[[Apply, Uses], Sequence[Var
 
 def _pair(
     function: Callable[..., Any], when: Callable[..., bool] | None, ints: bool
-) -> tuple[Callable[[Apply, Uses], Sequence[Variable] | None], tuple[str, ...]]:
+) -> tuple[Callable[[Apply, Uses], Sequence[Variable] | None], tuple[str, ...], tuple[Any, Any]]:
     names = list(inspect.signature(function).parameters)
     left, right = function(*(Hole(name) for name in names))
     assert isinstance(left, Call)
+    needed = {part.op for part in left.args if isinstance(part, Call)}
+    arity = len(left.args)
 
     def local(node: Apply, uses: Uses) -> Sequence[Variable] | None:
+        if len(node.inputs) != arity or not _has_calls(node, needed):
+            return None
         (output,) = node.outputs
         if (output.type.dtype in DISCRETE and not ints) or output.type.dtype in COMPLEX:
             return None
@@ -232,7 +242,15 @@ def _pair(
                 return None if result is None else [result]
         return None
 
-    return local, (left.op,)
+    return local, (left.op,), (left, right)
+
+
+def _has_calls(node: Apply, needed: set[str]) -> bool:
+    """A quick look: whether the inputs are computed by these ops at all."""
+    if not needed:
+        return True
+    found = {key_of(v.owner.op) for v in node.inputs if v.owner is not None}
+    return needed <= found
 
 
 def is_float(*variables: Variable) -> bool:

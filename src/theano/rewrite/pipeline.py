@@ -6,12 +6,14 @@ changes (at most ``limit`` times). Old optimizer names map to sets of stages.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from theano.core.config import change_flags, config
+from theano.core.config import change_flags
 from theano.graph import text, traverse
 from theano.graph.nodes import Variable
 from theano.rewrite import engine
@@ -47,8 +49,7 @@ def _pass(name: str, *stages: str, limit: int = 10) -> Pass:
 FAST_RUN: Final = (
     _pass("canonicalize", "useless", "canonicalize", "shape"),
     _pass("stabilize", "useless", "canonicalize", "shape", "stabilize"),
-    _pass("blas", "useless", "shape", "blas"),
-    _pass("specialize", "useless", "shape", "specialize", "blas"),
+    _pass("specialize", "useless", "shape", "specialize", "blas", limit=1),
 )
 
 FAST_COMPILE: Final = (_pass("stabilize", "useless", "shape", "stabilize"),)
@@ -63,6 +64,10 @@ LEVELS: Final = {
 
 #: rules that run only when asked for by tag
 _OPT_IN: Final = frozenset({"unsafe", "local_ultra_fast_sigmoid", "local_hard_sigmoid"})
+
+
+#: stages that tidy up what expansion makes
+_AFTER_EXPANSION: Final = frozenset({"useless", "shape", "specialize"})
 
 
 def optimize(
@@ -97,7 +102,7 @@ def optimize(
     if level == "unsafe":
         wanted.add("unsafe")
     results = list(outputs)
-    with change_flags(compute_test_value="off"):
+    with change_flags(compute_test_value="off"), _without_gc():
         for step in LEVELS[level] or ALWAYS:
             if step.name not in unwanted:
                 rules = select(step.stages, wanted, unwanted)
@@ -105,6 +110,18 @@ def optimize(
         if expand:
             results = _expand(inputs, results, level, wanted, unwanted, report)
     return results
+
+
+@contextlib.contextmanager
+def _without_gc() -> Iterator[None]:
+    """Graphs are made of cycles, few of which die young: collecting in between finds little."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def load() -> None:
@@ -146,10 +163,12 @@ def _expand(
 ) -> list[Variable]:  # fmt: skip
     rules = list(expand_rules())
     if level not in (None, "None", "none", "o0", "merge"):
-        rules += select(frozenset({"useless", "shape"}), wanted, unwanted)
+        rules += select(_AFTER_EXPANSION, wanted, unwanted)
     folder = fold if level is not None and "constant_folding" not in unwanted else None
-    return _run(Pass("expand", frozenset()), inputs, outputs, rules, unwanted, report) if folder else (
-        engine.sweep(inputs, outputs, rules, report, None)[0]
+    return (
+        _run(Pass("expand", frozenset(), limit=2), inputs, outputs, rules, unwanted, report)
+        if folder
+        else (engine.sweep(inputs, outputs, rules, report, None)[0])
     )
 
 
@@ -162,5 +181,3 @@ def _note(
 
 
 ALWAYS: Final = (_pass("stabilize", "stabilize"),)
-
-_ = config

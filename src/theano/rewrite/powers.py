@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from theano.graph.nodes import Apply, Variable
-from theano.rewrite.build import constant_value, is_float_out, same_kind, spread, t
+from theano.rewrite.build import constant_value, is_float_out, owner_of, same_kind, spread, t
+from theano.rewrite.engine import key_of
 from theano.rewrite.pattern import rule
 
 Result = Sequence[Variable] | None
@@ -95,3 +96,28 @@ def local_one_over(node: Apply) -> Result:
         return None
     result = same_kind(t.mul(t.constant(1.0 / float(divisor), dtype=out.type.dtype), x), out)
     return None if result is None else [result]
+
+
+#: what a divisor must be computed by to be inverted once: nobody expects x / exp(s) to be exact,
+#: while x / x.max() should be 1 at the maximum
+_INVERTIBLE = frozenset(
+    {"exp", "sqr", "sqrt", "mul", "softplus", "sigmoid", "cosh", "pow", "expm1", "log1p"}
+)
+
+
+@rule("specialize", ("true_div",))
+def local_div_by_fewer(node: Apply) -> Result:
+    """x / dimshuffle(s) -> x * dimshuffle(1 / s): fewer divisions where s is smaller."""
+    x, y = node.inputs
+    out = node.outputs[0]
+    if not is_float_out(node) or x.type.dtype != out.type.dtype or y.type.dtype != out.type.dtype:
+        return None
+    view = owner_of(y, "DimShuffle")
+    if view is None or y.type.broadcastable == out.type.broadcastable:
+        return None
+    divisor = view.inputs[0]
+    if divisor.owner is None or key_of(divisor.owner.op) not in _INVERTIBLE:
+        return None
+    if x.type.broadcastable != out.type.broadcastable:
+        return None
+    return [t.mul(x, t.dimshuffle(t.inv(divisor), *view.op.new_order))]  # type: ignore[attr-defined]

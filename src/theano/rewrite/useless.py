@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from theano.core import dtypes
 from theano.core.dtypes import DISCRETE
 from theano.graph.nodes import Apply, Variable
@@ -31,10 +29,6 @@ _FILLS = ("second", "Alloc")
 
 def _same(new: Variable, old: Variable) -> Result:
     """``new`` if it can stand for ``old`` after a cast or a stretch."""
-    if new.type.ndim != old.type.ndim:
-        return None
-    if any(n and not o for n, o in zip(new.type.broadcastable, old.type.broadcastable, strict=True)):
-        return [spread(new, old)]
     result = same_kind(new, old)
     return None if result is None else [result]
 
@@ -207,7 +201,9 @@ def stretched_value(variable: Variable) -> Variable | None:
     if not all(value.type.broadcastable):
         return None
     missing = variable.type.ndim - value.type.ndim
-    return apply("dimshuffle", value, *("x",) * missing, *range(value.type.ndim)) if missing else value
+    return (
+        apply("dimshuffle", value, *("x",) * missing, *range(value.type.ndim)) if missing else value
+    )
 
 
 def key(node: Apply) -> str:
@@ -231,13 +227,15 @@ def local_useless_fill(node: Apply) -> Result:
     return None
 
 
-@rule("canonicalize", ())
+@rule("useless", ("*",))
 def local_fill_sink(node: Apply) -> Result:
     """f(fill(x, c), y) -> f(c, y), filled afterwards only if y does not have the shape."""
     if not is_elemwise(node) or len(node.outputs) != 1:
         return None
     name = node.op.scalar_op.name  # type: ignore[attr-defined]
     if name == "second":
+        return None
+    if not any(map(_may_be_fill, node.inputs)):
         return None
     values = [stretched_value(v) for v in node.inputs]
     if all(value is None for value in values):
@@ -252,9 +250,20 @@ def local_fill_sink(node: Apply) -> Result:
     return [made] if same_pattern(made, out) else None
 
 
+def _may_be_fill(variable: Variable) -> bool:
+    """A quick look at the op."""
+    owner = variable.owner
+    if owner is None:
+        return False
+    row = getattr(owner.op, "scalar_op", None)
+    return type(owner.op).__name__ == "Alloc" if row is None else row.name == "second"
+
+
 def _refill(made: Any, fill: Variable) -> Any:
     """``made`` stretched as ``fill`` was, where it lacks dimensions."""
-    if not any(m and not f for m, f in zip(made.type.broadcastable, fill.type.broadcastable, strict=True)):
+    if not any(
+        m and not f for m, f in zip(made.type.broadcastable, fill.type.broadcastable, strict=True)
+    ):
         return made
     node = fill.owner
     assert node is not None
@@ -265,12 +274,37 @@ def _refill(made: Any, fill: Variable) -> Any:
     return t.fill(fill, made)
 
 
+@rule("useless", ("*",))
+def local_elemwise_squeeze(node: Apply) -> Result:
+    """f(dimshuffle(a), dimshuffle(b)) -> dimshuffle(f(a, b)): without dimensions of size 1."""
+    out = node.outputs[0]
+    if not is_elemwise(node) or True not in out.type.broadcastable:
+        return None
+    single = [d for d, b in enumerate(out.type.broadcastable) if b]
+    real = False
+    for v in node.inputs:
+        view = owner_of(v, "DimShuffle")
+        if view is not None:
+            order = view.op.new_order  # type: ignore[attr-defined]
+            if any(order[d] != "x" for d in single):
+                return None
+            real = True
+        elif constant_value(v) is None:
+            return None
+    if not real:
+        return None
+    kept = [d for d in range(out.type.ndim) if d not in single]
+    inner = node.op(*(apply("dimshuffle", v, *kept) for v in node.inputs))
+    order = ["x" if d in single else kept.index(d) for d in range(out.type.ndim)]
+    return [apply("dimshuffle", inner, *order)]
+
+
 @rule("useless", ("Alloc",))
 def local_useless_alloc(node: Apply) -> Result:
     """alloc(x) -> x where x has all dimensions; alloc of an alloc of a scalar -> one alloc."""
     value, sizes = node.inputs[0], node.inputs[1:]
     if value.type == node.outputs[0].type and all(
-        b or s is not None and s == k
+        b or (s is not None and s == k)
         for b, s, k in zip(value.type.broadcastable, value.type.shape,
                            node.outputs[0].type.shape, strict=True)
     ):  # fmt: skip
@@ -317,6 +351,3 @@ def local_remove_useless_assert(node: Apply) -> Result:
 def local_remove_all_assert(node: Apply) -> Result:
     """Assertions are believed."""
     return [node.inputs[0]]
-
-
-_ = np

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import importlib
 import sys
+import sysconfig
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +33,7 @@ PYTHON_FUNCTIONS: Final = (
     "PyFloat_FromDouble", "PyFloat_AsDouble", "PyLong_FromLongLong", "PyLong_AsLongLong",
     "PyLong_AsLongLongAndOverflow", "PyBool_FromLong", "PyUnicode_FromString",
     "PyCapsule_New", "PyCapsule_GetPointer", "PyCapsule_GetContext", "PyCapsule_SetContext",
-    "PyMem_RawMalloc", "PyMem_RawFree",
+    "PyMem_RawMalloc", "PyMem_RawFree", "PyThread_get_thread_ident",
 )  # fmt: skip
 
 # Objects whose address is the object itself: ``@PyFloat_Type = external global i8``.
@@ -84,6 +85,7 @@ class Layout:
     float_value: int
     descr_type_num: int
     descr_byteorder: int
+    tuple_items: int
 
 
 def layout() -> Layout:
@@ -98,7 +100,7 @@ def layout() -> Layout:
         head=head, type=head - word, data=head, nd=head + word, dimensions=head + 2 * word,
         strides=head + 3 * word, base=head + 4 * word, descr=head + 5 * word,
         flags=head + 6 * word, float_value=head, descr_type_num=head + word + 4,
-        descr_byteorder=head + word + 1,
+        descr_byteorder=head + word + 1, tuple_items=tuple.__basicsize__,
     )  # fmt: skip
 
 
@@ -154,6 +156,8 @@ def _check() -> str:
     """Return why native calls are not possible here, or the empty string."""
     if sys.implementation.name != "cpython":
         return f"{sys.implementation.name} has no CPython object layout"
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return "native functions of this version rely on the global interpreter lock"
     try:
         table = symbols()
     except (AttributeError, ValueError, ImportError) as error:
@@ -192,6 +196,9 @@ def _check_layout(at: Layout) -> str:
         facts["strides"] = row(at.strides) == probe.strides
     number = 1.5
     facts["float"] = ctypes.c_double.from_address(id(number) + at.float_value).value == number
+    pair = (base, probe)
+    items = (ctypes.c_size_t * 2).from_address(id(pair) + at.tuple_items)
+    facts["tuple"] = tuple(items) == (id(base), id(probe))
     wrong = [name for name, good in facts.items() if not good]
     return f"PyArrayObject has unknown offsets: {', '.join(wrong)}" if wrong else ""
 
@@ -241,6 +248,7 @@ SIGNATURES: Final[Mapping[str, str]] = MappingProxyType({
     "PyCapsule_New": "ptr @(ptr, ptr, ptr)", "PyCapsule_GetPointer": "ptr @(ptr, ptr)",
     "PyCapsule_GetContext": "ptr @(ptr)", "PyCapsule_SetContext": "i32 @(ptr, ptr)",
     "PyMem_RawMalloc": "ptr @(i64)", "PyMem_RawFree": "void @(ptr)",
+    "PyThread_get_thread_ident": "i64 @()",
     "PyArray_DescrFromType": "ptr @(i32)",
     "PyArray_FromAny": "ptr @(ptr, ptr, i32, i32, i32, ptr)",
     "PyArray_NewCopy": "ptr @(ptr, i32)",

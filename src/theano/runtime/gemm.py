@@ -1,8 +1,8 @@
 """LLVM IR of ``th_sgemm`` and ``th_dgemm``: matrix products for every shape and stride.
 
 ``void th_{s,d}gemm(i64 m, i64 n, i64 k, T alpha, ptr A, i64 sA0, i64 sA1, ptr B, i64 sB0,
-i64 sB1, T beta, ptr C, i64 sC0)`` computes ``C = alpha A B + beta C`` with strides in elements;
-C has unit column stride. ``beta == 0`` never reads C. Large products are split over the pool.
+i64 sB1, T beta, ptr C, i64 sC0, i64 sC1)`` computes ``C = alpha A B + beta C`` with strides in
+elements. ``beta == 0`` never reads C. Large products are split over the pool.
 
 Own loops serve what a general BLAS is slow at (few rows or columns, matrix times vector) and,
 where the BLAS at hand does not use the widest vectors of the processor, everything else as well.
@@ -40,7 +40,8 @@ _SWAP_COLUMNS: Final = 16
 _VECTOR_512_CORES: Final = ("skylakex", "cooperlake", "sapphirerapids", "zen4", "zen5")
 # Integer fields of the context of a parallel product, in order; alpha and beta follow.
 _FIELDS: Final = (
-    "m", "n", "k", "A", "sA0", "sA1", "B", "sB0", "sB1", "C", "sC0", "step", "columns",
+    "m", "n", "k", "A", "sA0", "sA1", "B", "sB0", "sB1", "C", "sC0", "sC1", "step",
+    "columns",
 )  # fmt: skip
 _POINTERS: Final = ("A", "B", "C")
 _WORKERS_SLOT: Final = 32
@@ -135,14 +136,16 @@ class GemmText(GemmKernels):
     def _scale(self) -> str:
         """Write ``C = beta C``, the product with an empty inner dimension."""
         f = Function(
-            f"internal void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0)"
+            f"internal void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
         )
         fresh = f.op(f"fcmp oeq {self.kind} %beta, 0.0")
 
         def row(i: str) -> None:
             line = f.at(self.kind, "%C", f.binary("mul", i, "%sC0"))
 
-            def element(j: str) -> None:
+            def element(column: str) -> None:
+                j = f.binary("mul", column, "%sC1")
+
                 def multiply() -> None:
                     old = self._load(f, line, j)
                     self._store(f, f.op(f"fmul {self.kind} {old}, %beta"), line, j)
@@ -221,9 +224,7 @@ class GemmText(GemmKernels):
         f.do("ret void")
         return f.text()
 
-    def _pack_block(
-        self, f: Function, j0: str, cols: str, p0: str, deep: str, to_b: str
-    ) -> None:
+    def _pack_block(self, f: Function, j0: str, cols: str, p0: str, deep: str, to_b: str) -> None:
         """Pack ``deep`` rows and ``cols`` columns of B into panels of at most two vectors."""
         start = f.binary("add", f.binary("mul", p0, "%sB0"), f.binary("mul", j0, "%sB1"))
         b = f.at(self.kind, "%B", start)
@@ -382,19 +383,20 @@ class GemmText(GemmKernels):
         value["n"] = f.op(f"select i1 {columns}, i64 {here}, i64 {value['n']}")
         value["A"] = f.at(self.kind, value["A"], f.binary("mul", i, value["sA0"]))
         value["B"] = f.at(self.kind, value["B"], f.binary("mul", j, value["sB1"]))
-        c = f.binary("add", f.binary("mul", i, value["sC0"]), j)
+        c = f.binary("add", f.binary("mul", i, value["sC0"]), f.binary("mul", j, value["sC1"]))
         value["C"] = f.at(self.kind, value["C"], c)
-        shape = {name: value[name] for name in _FIELDS[:11]}
-        f.do(self._call("serial", shape | {"sC1": "1"}))
+        f.do(self._call("serial", {name: value[name] for name in _FIELDS[:12]}))
         f.do("ret void")
         return f.text()
 
     def _entry(self) -> str:
-        head = self._head(self.exports[0]).replace("internal ", "").replace(", i64 %sC1", "")
+        head = self._head(self.exports[0]).replace("internal ", "")
         f = Function(head)
         empty = f.op("icmp slt i64 %m, 1")
         f.leave_if(f.op(f"or i1 {empty}, {f.op('icmp slt i64 %n, 1')}"))
-        scale = f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0)"
+        scale = (
+            f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+        )
         f.leave_if(f.op("icmp slt i64 %k, 1"), lambda: f.do(scale))
         work = f.binary("mul", f.binary("mul", "%m", "%n"), "%k")
         slot = f.at("i64", "@th_pool", _WORKERS_SLOT)
@@ -410,7 +412,7 @@ class GemmText(GemmKernels):
                 if line:
                     f.do(line)
 
-        f.leave_if(alone, lambda: run(self._call("serial", {"sC1": "1"})))
+        f.leave_if(alone, lambda: run(self._call("serial")))
         most = f.binary("shl", f.binary("add", workers, 1), 1)
         wanted = f.smin(most, f.smax(f.binary("sdiv", work, _PARALLEL_WORK // 2), 1))
         columns = f.both(f.op("icmp sge i64 %n, %m"), f.op(f"icmp sgt i64 %n, {4 * self.lanes}"))

@@ -168,9 +168,7 @@ class GemmKernels:
         for size in self.row_tiles[vectors]:
             stop = f.binary("sub", "%m", size - 1)
 
-            def block(
-                i: str, values: list[str], size: int = size
-            ) -> list[str]:
+            def block(i: str, values: list[str], size: int = size) -> list[str]:
                 del values
                 a = f.at(self.kind, "%A", f.binary("mul", i, "%sA0"))
                 c = f.at(self.kind, "%C", f.binary("mul", i, "%sC0"))

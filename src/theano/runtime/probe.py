@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import sys
 from dataclasses import dataclass
 from typing import Final
@@ -27,9 +28,10 @@ def opencl_devices() -> tuple[list[Found], str]:
         import pyopencl
     except ImportError as error:
         return [], f"pyopencl is not installed ({error})"
+    usable = importlib.util.find_spec("theano.backends.opencl") is not None
     try:
         found = [
-            Found(f"opencl{p}:{d}", f"{device.name.strip()} ({platform.name.strip()})", True)
+            Found(f"opencl{p}:{d}", f"{device.name.strip()} ({platform.name.strip()})", usable)
             for p, platform in enumerate(pyopencl.get_platforms())
             for d, device in enumerate(platform.get_devices())
         ]
@@ -39,7 +41,7 @@ def opencl_devices() -> tuple[list[Found], str]:
 
 
 def cuda_devices() -> tuple[list[Found], str]:
-    """The NVIDIA GPUs that the driver tells of, or why there are none. They cannot be used yet."""
+    """The NVIDIA GPUs that the driver tells of, or why there are none."""
     name = _DRIVER.get(sys.platform, "libcuda.so.1")
     try:
         driver = ctypes.CDLL(name)
@@ -49,11 +51,12 @@ def cuda_devices() -> tuple[list[Found], str]:
     count = ctypes.c_int(0)
     if status or driver.cuDeviceGetCount(ctypes.byref(count)):
         return [], f"the NVIDIA driver answers with error {status}"
+    usable = importlib.util.find_spec("theano.backends.cuda") is not None
     found = []
     for number in range(count.value):
         text = ctypes.create_string_buffer(256)
         driver.cuDeviceGetName(text, 256, number)
-        found.append(Found(f"cuda{number}", text.value.decode(errors="replace"), False))
+        found.append(Found(f"cuda{number}", text.value.decode(errors="replace"), usable))
     return found, "" if found else "the NVIDIA driver knows no GPU"
 
 
@@ -66,7 +69,7 @@ def look_up(spec: DeviceSpec) -> tuple[Found | None, str]:
     if spec.kind == "cpu":
         return Found("cpu", "the CPU", True), ""
     found, reason = cuda_devices() if spec.kind == "cuda" else opencl_devices()
-    if spec.kind == "cuda" and found:
-        return None, "this version has no CUDA backend yet"
+    if found and importlib.util.find_spec(f"theano.backends.{spec.kind}") is None:
+        return None, f"this version has no {spec.kind} backend yet"
     device = next((device for device in found if device.flag == str(spec)), None)
     return device, "" if device else reason or "no such device"

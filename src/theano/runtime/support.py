@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from theano.runtime import capi, gemm, memory, threads
+from theano.runtime import capi, copying, gemm, memory, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +19,21 @@ if TYPE_CHECKING:
     from theano.runtime.blas import Blas
 
 
+class Library(Protocol):
+    """Linked native code."""
+
+    @property
+    def addresses(self) -> Mapping[str, int]:
+        """Address of every exported symbol."""
+
+
 class Compiler(Protocol):
     """The part of a native compiler this module needs."""
 
     def __call__(
-        self, ir_text: str, exports: Sequence[str], imports: Mapping[str, int]
-    ) -> Any: ...  # an object with ``addresses``
+        self, ir_text: str, exports: Sequence[str], imports: Mapping[str, int], /
+    ) -> Library:
+        """Return the linked module of ``ir_text``."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,7 +97,9 @@ class Support:
                 self._groups[group] = GROUPS[group](self)
             return self._groups[group]
 
-    def _compile(self, text: str, exports: Sequence[str], imports: Mapping[str, int]) -> Any:
+    def _compile(
+        self, text: str, exports: Sequence[str], imports: Mapping[str, int]
+    ) -> Mapping[str, int]:
         module = self._compiler(text, exports, imports)
         leak(module)
         return module.addresses
@@ -107,6 +118,9 @@ class Support:
         memory.attach(native)
         return dict(native)
 
+    def _copy(self) -> Mapping[str, int]:
+        return dict(self._compile(copying.copy_ir(), copying.EXPORTS, {}))
+
     def _gemm(self, letter: str) -> Mapping[str, int]:
         kernels = gemm.GemmText(letter, self._target, self._blas)
         imports = self.symbols(("th_parallel", "th_pool", "th_alloc", "th_free"))
@@ -117,6 +131,7 @@ class Support:
 GROUPS: dict[str, Callable[[Support], Mapping[str, int]]] = {
     "threads": Support._threads,
     "memory": Support._memory,
+    "copy": Support._copy,
     "sgemm": lambda self: self._gemm("s"),
     "dgemm": lambda self: self._gemm("d"),
 }
@@ -125,6 +140,7 @@ SYMBOL_GROUP: dict[str, str] = {
     "th_parallel": "threads",
     "th_pool": "threads",
     **dict.fromkeys(memory.EXPORTS, "memory"),
+    "th_copy": "copy",
     "th_sgemm": "sgemm",
     "th_dgemm": "dgemm",
 }

@@ -15,9 +15,38 @@ from theano.autodiff.modifiers import consider_constant
 from theano.autodiff.reverse import Lop, grad
 from theano.compile.eval import evaluate as _evaluate  # noqa: F401  (enters "eval")
 from theano.graph.shared import SharedVariable
-from theano.tensor import basic, elemwise, nnet, sharedvar, subtensor, types, var
+from theano.ops import rows as _rows  # noqa: F401  (enters "map_rows")
+from theano.tensor import basic, elemwise, grids, nnet, opt, sharedvar, subtensor, transfers, types
+from theano.tensor import var as _classes  # noqa: F401  (before the function of that name)
 from theano.tensor.basic import *  # noqa: F403
+from theano.tensor.grids import *  # noqa: F403
+from theano.tensor.subtensor import *  # noqa: F403
+from theano.tensor.transfers import *  # noqa: F403
 from theano.tensor.types import *  # noqa: F403
+
+__all__ = [
+    "Lop",
+    "Rop",
+    "SharedVariable",
+    "basic",
+    "consider_constant",
+    "elemwise",
+    "grad",
+    "hessian",
+    "jacobian",
+    "nnet",
+    "numeric_grad",
+    "opt",
+    "sharedvar",
+    "subtensor",
+    "types",
+    "verify_grad",
+]
+__all__ += basic.__all__
+__all__ += grids.__all__
+__all__ += subtensor.__all__
+__all__ += transfers.__all__
+__all__ += types.__all__
 
 if TYPE_CHECKING:
 

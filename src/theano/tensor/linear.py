@@ -7,8 +7,8 @@ from typing import Any
 from theano.graph.registry import apply
 
 
-def dot(l: Any, r: Any) -> Any:
-    """``l`` times ``r`` as the first says (``__dot__``), or else the second (``__rdot__``).
+def dot(a: Any, b: Any) -> Any:
+    """``a`` times ``b`` as the first says (``__dot__``), or else the second (``__rdot__``).
 
     Raises NotImplementedError where neither knows how.
 
@@ -16,14 +16,14 @@ def dot(l: Any, r: Any) -> Any:
     >>> dot(matrix(), vector()).ndim
     1
     """
-    for left, method, other in ((l, "__dot__", r), (r, "__rdot__", l)):
+    for left, method, other in ((a, "__dot__", b), (b, "__rdot__", a)):
         multiply = getattr(left, method, None)
         result = NotImplemented if multiply is None else multiply(other)
         if result is not NotImplemented:
             return result
     try:
-        return apply("dot", l, r)
+        return apply("dot", a, b)
     except TypeError as error:
         raise NotImplementedError(
-            f"theano.dot cannot multiply {type(l).__name__} and {type(r).__name__}"
+            f"theano.dot cannot multiply {type(a).__name__} and {type(b).__name__}"
         ) from error

@@ -2,8 +2,13 @@
 
 from theano.compile.mode import predefined_optimizers
 from theano.core.errors import InconsistencyError, MethodNotDefined, MissingInputError
-from theano.gof import fg, graph, op, type, utils
-from theano.gof.graph import (
+from theano.graph.fgraph import FunctionGraph
+from theano.graph.generic import Generic, generic
+from theano.graph.nodes import Apply, Constant, Op, Type, Variable
+from theano.graph.shared import Container
+
+from . import fg, graph, op, type, utils
+from .graph import (
     ancestors,
     clone,
     inputs,
@@ -13,11 +18,7 @@ from theano.gof.graph import (
     stack_search,
     variables,
 )
-from theano.gof.utils import object2
-from theano.graph.fgraph import FunctionGraph
-from theano.graph.generic import Generic, generic
-from theano.graph.nodes import Apply, Constant, Op, Type, Variable
-from theano.graph.shared import Container
+from .utils import object2
 
 PureOp = Op
 PureType = Type

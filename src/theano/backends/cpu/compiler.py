@@ -72,11 +72,16 @@ class NativeModule:
     def __init__(
         self, addresses: Mapping[str, int], tracker: object, key: str, from_cache: bool, size: int
     ) -> None:
-        self.addresses = addresses
+        self.addresses: Mapping[str, int] = addresses
         self.key = key
         self.from_cache = from_cache
         self.object_size = size
-        self._tracker = tracker
+        self._tracker: object = tracker
+
+    def __del__(self) -> None:
+        # Unloading is LLVM work as well: no fork may happen in the middle of it.
+        with _lock:
+            self._tracker = None
 
     def __getitem__(self, name: str) -> int:
         """Return the address of the exported symbol ``name``."""
@@ -135,12 +140,28 @@ def _start_engine() -> _Engine:
         engine = _make_engine(binding, llvmlite.__version__)
     except (RuntimeError, OSError, AttributeError) as error:
         raise CompilerUnavailableError(f"LLVM cannot run code here: {error}") from error
-    if hasattr(os, "register_at_fork"):
-        # A child that was forked in the middle of a compilation would inherit locked LLVM locks.
-        os.register_at_fork(
-            before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-        )
+    _guard_fork(binding)
     return engine
+
+
+def _guard_fork(binding: Any) -> None:
+    """Let forks wait for LLVM: a child would inherit its locks in the locked state for ever.
+
+    llvmlite's own lock is taken too, since objects of other users are disposed of at any time.
+    """
+    if not hasattr(os, "register_at_fork"):
+        return
+    inner = getattr(binding.ffi.lib, "_lock", None) or threading.RLock()
+
+    def before() -> None:
+        _lock.acquire()
+        inner.__enter__()
+
+    def after() -> None:
+        inner.__exit__(None, None, None)
+        _lock.release()
+
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
 
 
 def _make_engine(binding: Any, version: str) -> _Engine:

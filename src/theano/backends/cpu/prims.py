@@ -441,12 +441,21 @@ def _frozen(e: Emitter, source: str, value: str, target: str) -> str:
     return e.emit(f"freeze {e.widen(target)} {raw}")
 
 
+def _round_to_odd(e: Emitter, value: str) -> str:
+    """float64 to float32 so that rounding the result again, to half, is as rounding once."""
+    short = e.convert("fptrunc", "double", value, "float")
+    back = e.convert("fpext", "float", short, "double")
+    f, d = Float(e, "float32"), Float(e, "float64")
+    away = e.convert("zext", "i1", d.cmp("ogt", d.abs(back), d.abs(value)), "i32")
+    inexact = e.convert("zext", "i1", d.cmp("une", back, value), "i32")
+    return f.from_bits(f.int_op("or", f.int_op("sub", f.to_bits(short), away), inexact))
+
+
 def _float_to_float(e: Emitter, source: str, target: str, value: str) -> str:
     a, b = REGISTER_TYPES[source], REGISTER_TYPES[target]
     if target == "float16":
-        if source != "float16":
-            value = e.convert("fpext", "half", e.convert("fptrunc", a, value, "half"), "float")
-        return value
+        single = value if a == "float" else _round_to_odd(e, value)
+        return e.convert("fpext", "half", e.convert("fptrunc", "float", single, "half"), "float")
     if a == b:
         return value
     return e.convert("fpext" if b == "double" else "fptrunc", a, value, b)

@@ -64,7 +64,9 @@ def checked(param: pg.Param, value: Any) -> Any:
         )
     for size, actual in zip(param.static, value.shape, strict=True):
         if size is not None and size != actual:
-            raise TypeError(f"{param.kind} {param.index}: expected {param.static}, got {value.shape}")
+            raise TypeError(
+                f"{param.kind} {param.index}: expected {param.static}, got {value.shape}"
+            )
     return value
 
 
@@ -100,7 +102,7 @@ def run_step(program: pg.Program, index: int, step: pg.Step, env: Env) -> None:
         ) from None
     try:
         runner(program, step, env)
-    except (Failure, IndexError, ZeroDivisionError) as error:
+    except (Failure, interp.KernelError) as error:
         raise StepFailed(index, str(error)) from error
 
 
@@ -210,34 +212,16 @@ def _reshape(program: pg.Program, step: Any, env: Env) -> None:
     env[step.out] = source.reshape(dims)
 
 
-def bind(kernel: Any, operand: Any, bound: pg.Operand, extents: dict[str, int], array: Any) -> Any:
-    """The view that a kernel's operand walks: its axes in their order, then the gathered ones."""
-    where = dict(zip(kernel.axes, bound.axes, strict=True))
-    shape, strides = [], []
-    for axis in operand.axes:
-        shape.append(extents[axis])
-        moved = where[axis]
-        strides.append(0 if moved is None else array.strides[moved])
-    for axis in bound.gather:
-        shape.append(array.shape[axis])
-        strides.append(array.strides[axis])
-    return strided(array, 0, shape, strides)
-
-
 def _launch(program: pg.Program, step: Any, env: Env) -> None:
     kernel = step.kernel
     extents = [size(env, e) for e in step.extents]
-    named = dict(zip(kernel.axes, extents, strict=True))
-    arrays = [
-        bind(kernel, operand, bound, named, env[bound.array])
-        for operand, bound in zip(kernel.operands, step.operands, strict=True)
-    ]
     scalars = [
         np.asarray(arg(env, value), dtype=param.dtype)
         for param, value in zip(kernel.scalars, step.scalars, strict=True)
     ]
-    if interp.run(kernel, extents, arrays, scalars):
-        raise Failure(f"kernel {kernel.name}: index out of bounds, or division by zero")
+    arrays = [env[bound.array] for bound in step.operands]
+    axes = [bound.axes for bound in step.operands]
+    interp.run(kernel, extents, arrays, axes, [bound.gather for bound in step.operands], scalars)
 
 
 def _gemm(arrays: list[Any], scalars: list[Any]) -> None:
@@ -268,7 +252,9 @@ def _python(program: pg.Program, step: Any, env: Env) -> None:
     results = program.callables[step.index].call(*[env[name] for name in step.ins])
     for (name, dtype, rank), value in zip(step.outs, results, strict=True):
         if value.dtype != np.dtype(dtype) or value.ndim != rank:
-            raise TypeError(f"{program.callables[step.index].name}: expected {dtype} of rank {rank}")
+            raise TypeError(
+                f"{program.callables[step.index].name}: expected {dtype} of rank {rank}"
+            )
         env[name] = value
 
 

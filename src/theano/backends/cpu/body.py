@@ -1,0 +1,297 @@
+"""A kernel's statements as instructions: values, loads, stores, accumulators, on some lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from theano.backends.cpu import memory, prims
+from theano.backends.cpu.emit import REGISTER_TYPES, Emitter
+from theano.backends.cpu.flow import Function
+from theano.backends.cpu.layout import Layout
+from theano.kernel import ir
+from theano.kernel.interp import identity
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an operand is at the current row: a pointer, and the byte stride from lane to lane
+    (``unit``: elements follow each other; otherwise ``stride`` is an i64 value)."""
+
+    pointer: str
+    stride: str = "0"
+    unit: bool = True
+
+
+@dataclass(slots=True)
+class Value:
+    """A value by its dtype, as a scalar (the same in all lanes) or as a vector."""
+
+    dtype: str
+    scalar: str | None = None
+    vector: str | None = None
+
+
+class Body:
+    """Writes statements at one point (or ``lanes`` consecutive points) of a kernel.
+
+    ``position`` is the i64 index along the vectorised axis; ``mask`` (None: all) says which lanes
+    are inside; ``uniform`` names the values that do not change along it.
+    """
+
+    def __init__(self, f: Function, e: Emitter, layout: Layout, env: dict[str, Value]) -> None:
+        self.f, self.e, self.layout, self.env = f, e, layout, dict(env)
+        self.ctx = "%ctx"
+        self.places: dict[str, Place] = {}
+        self.indices: dict[str, str] = {}  # axis -> scalar i64
+        self.axis = ""  # the vectorised axis
+        self.position = "0"
+        self.mask: str | None = None
+        self.accumulate: Callable[[ir.Accumulate, str], None] | None = None
+
+    def value(self, name: str) -> str:
+        """A value on this body's lanes."""
+        found = self.env[name]
+        if self.e.lanes == 1:
+            assert found.scalar is not None
+            return found.scalar
+        if found.vector is None:
+            assert found.scalar is not None
+            wide = self.e.broadcast(REGISTER_TYPES[found.dtype], found.scalar)
+            found = self.env[name] = Value(found.dtype, found.scalar, wide)
+        assert found.vector is not None
+        return found.vector
+
+    def set(self, name: str, dtype: str, text: str) -> None:
+        """Define a value on this body's lanes."""
+        self.env[name] = (
+            Value(dtype, scalar=text) if self.e.lanes == 1 else Value(dtype, vector=text)
+        )
+
+    def run(self, statement: ir.Stmt) -> None:
+        """Write one statement."""
+        _WRITERS[type(statement)](self, statement)
+
+    # statements ---------------------------------------------------------------------------------
+
+    def _const(self, s: ir.Const) -> None:
+        self.set(s.out, s.dtype, self.e.const(s.dtype, s.value))
+
+    def _index(self, s: ir.Index) -> None:
+        if s.axis != self.axis:
+            self.env[s.out] = Value("int64", scalar=self.indices[s.axis])
+            return
+        e = self.e
+        if e.lanes == 1:
+            self.set(s.out, "int64", self.position)
+            return
+        base = e.broadcast("i64", self.position)
+        self.set(s.out, "int64", e.binary("add", e.widen("i64"), base, memory.iota(e)))
+
+    def _apply(self, s: ir.Apply) -> None:
+        args = [self.value(a) for a in s.args]
+        dtype = self.env[s.args[-1]].dtype
+        if s.prim == "cast":
+            text = prims.emit_cast(self.e, dtype, s.dtype, args[0])
+        else:
+            text = prims.emit(self.e, s.prim, dtype, args)
+        self.set(s.out, s.dtype, text)
+
+    def _accumulate(self, s: ir.Accumulate) -> None:
+        assert self.accumulate is not None
+        self.accumulate(s, self.value(s.value))
+
+    def _load(self, s: ir.Load) -> None:
+        operand = self.layout.kernel.operand(s.operand)
+        place = self.places[s.operand]
+        if s.index and any(self._varies(i) for i in s.index):
+            pointers, inside = self._gathered(s.operand, s.index, place)
+            self.set(s.out, s.dtype, self._load_at(operand.dtype, pointers, inside))
+            return
+        self.set(s.out, s.dtype, self._load_from(operand, place))
+
+    def _varies(self, name: str) -> bool:
+        return self.env[name].scalar is None or self.e.lanes == 1
+
+    def _moves(self, operand: ir.Operand) -> bool:
+        return self.axis in operand.axes
+
+    def _load_from(self, operand: ir.Operand, place: Place) -> str:
+        e, f = self.e, self.f
+        size = memory.itemsize(operand.dtype)
+        if not self._moves(operand):
+            one = memory.emit_load(f.s, operand.dtype, place.pointer)
+            return one if e.lanes == 1 else e.broadcast(_register(operand.dtype), one)
+        if place.unit:
+            pointer = f.pointer(place.pointer, f.i64("mul", self.position, str(size)))
+            if self.mask is None:
+                return memory.emit_load(e, operand.dtype, pointer)
+            return memory.emit_masked_load(e, operand.dtype, pointer, self.mask)
+        pointer = f.pointer(place.pointer, f.i64("mul", self.position, place.stride))
+        return memory.emit_gather(e, operand.dtype, pointer, place.stride, self.mask)
+
+    def _gathered(self, name: str, index: tuple[str, ...], place: Place) -> tuple[str, str]:
+        """A pointer per lane and the condition that it is inside."""
+        e, f = self.e, self.f
+        wide = e.widen("i64")
+        offset: str | None = None
+        inside: str | None = None
+        for j, entry in enumerate(index):
+            extent = e.broadcast("i64", f.word(self.ctx, self.layout.gather_extent(name, j)))
+            stride = e.broadcast("i64", f.word(self.ctx, self.layout.gather_stride(name, j)))
+            raw = self.value(entry)
+            wrapped = e.binary("add", wide, raw, extent)
+            negative = e.icmp("slt", "int64", raw, e.const("int64", 0))
+            chosen = e.select(negative, "int64", wrapped, raw)
+            ok = e.icmp("ult", "int64", chosen, extent)
+            inside = ok if inside is None else e.bits("and", inside, ok)
+            moved = e.binary("mul", wide, chosen, stride)
+            offset = moved if offset is None else e.binary("add", wide, offset, moved)
+        assert offset is not None and inside is not None
+        e.fail(e.invert(inside))
+        if self._moves(self.layout.kernel.operand(name)):
+            step = e.broadcast("i64", place.stride)
+            base = e.broadcast("i64", self.position)
+            lane = e.binary("add", wide, base, memory.iota(e)) if e.lanes > 1 else self.position
+            offset = e.binary("add", wide, offset, e.binary("mul", wide, lane, step))
+        return memory.lane_pointers(e, place.pointer, offset), inside
+
+    def _load_at(self, dtype: str, pointers: str, inside: str) -> str:
+        e = self.e
+        if e.lanes == 1:
+            return memory.emit_load(e, dtype, self._safe(pointers, inside))
+        if self.mask is not None:
+            inside = e.bits("and", inside, self.mask)
+        return memory.emit_gather_at(e, dtype, pointers, inside)
+
+    def _safe(self, pointer: str, inside: str) -> str:
+        dump = self.f.word_pointer(self.ctx, self.layout.own("dump"))
+        return self.f.select(inside, "ptr", pointer, dump)
+
+    def _store(self, s: ir.Store) -> None:
+        operand = self.layout.kernel.operand(s.operand)
+        place = self.places[s.operand]
+        value = self.value(s.value)
+        if s.index and any(self._varies(i) for i in s.index):
+            pointers, inside = self._gathered(s.operand, s.index, place)
+            assert self.e.lanes == 1, "a scatter at computed places runs point by point"
+            place = Place(self._safe(pointers, inside))
+            self._write(operand, place, value, s.add, "0")
+            return
+        self._write(operand, place, value, s.add, self.position)
+
+    def _write(self, operand: ir.Operand, place: Place, value: str, add: bool, at: str) -> None:
+        e, f = self.e, self.f
+        size = memory.itemsize(operand.dtype)
+        if not self._moves(operand) or at == "0":
+            pointer = place.pointer
+        else:
+            pointer = f.pointer(
+                place.pointer, f.i64("mul", at, str(size) if place.unit else place.stride)
+            )
+        if add:
+            value = self._sum(operand, pointer, place, value)
+        if e.lanes == 1:
+            memory.emit_store(e, operand.dtype, pointer, value)
+        elif not place.unit:
+            memory.emit_scatter(e, operand.dtype, pointer, value, place.stride, self.mask)
+        elif self.mask is None:
+            memory.emit_store(e, operand.dtype, pointer, value)
+        else:
+            memory.emit_masked_store(e, operand.dtype, pointer, value, self.mask)
+
+    def _sum(self, operand: ir.Operand, pointer: str, place: Place, value: str) -> str:
+        e = self.e
+        if e.lanes == 1:
+            old = memory.emit_load(e, operand.dtype, pointer)
+        elif not place.unit:
+            old = memory.emit_gather(e, operand.dtype, pointer, place.stride, self.mask)
+        elif self.mask is None:
+            old = memory.emit_load(e, operand.dtype, pointer)
+        else:
+            old = memory.emit_masked_load(e, operand.dtype, pointer, self.mask)
+        return prims.emit(e, "add", operand.dtype, [old, value])
+
+    def report_failures(self) -> None:
+        """Set the status word if a lane inside the mask has failed."""
+        failures, self.e.failures = self.e.failures, []
+        for condition in failures:
+            if self.mask is not None and self.e.lanes > 1:
+                condition = self.e.bits("and", condition, self.mask)
+            self.f.when(self.e.any(condition), [], self._fail)
+
+    def _fail(self) -> list[str]:
+        self.f.set_word(self.ctx, self.layout.status, "1")
+        return []
+
+
+_WRITERS: dict[type, Callable[[Body, ir.Stmt], None]] = {
+    ir.Const: Body._const,  # type: ignore[dict-item]
+    ir.Index: Body._index,  # type: ignore[dict-item]
+    ir.Apply: Body._apply,  # type: ignore[dict-item]
+    ir.Accumulate: Body._accumulate,  # type: ignore[dict-item]
+    ir.Load: Body._load,  # type: ignore[dict-item]
+    ir.Store: Body._store,  # type: ignore[dict-item]
+}
+
+
+def _register(dtype: str) -> str:
+    return REGISTER_TYPES[dtype]
+
+
+# accumulators -------------------------------------------------------------------------------------
+
+
+def start_value(e: Emitter, s: ir.Accumulate, dtype: str) -> list[str]:
+    """The identity of an accumulator: its value, and for arg-kinds the value behind the index."""
+    if s.kind.startswith("arg"):
+        best = identity("max" if s.kind == "argmax" else "min", dtype)
+        return [e.const("int64", -1), e.const(dtype, best.item())]
+    return [e.const(s.dtype, identity(s.kind, s.dtype).item())]
+
+
+def combine(e: Emitter, s: ir.Accumulate, dtype: str, old: list[str], new: list[str]) -> list[str]:
+    """Combine two partial results; ``new`` comes after ``old`` unless indices say otherwise."""
+    if not s.kind.startswith("arg"):
+        return [prims.emit(e, s.kind, s.dtype, [old[0], new[0]])]
+    better = _better(e, s, dtype, old, new)
+    return [
+        e.select(better, "int64", new[0], old[0]),
+        e.select(better, dtype, new[1], old[1]),
+    ]
+
+
+def _better(e: Emitter, s: ir.Accumulate, dtype: str, old: list[str], new: list[str]) -> str:
+    """Whether ``new`` wins: larger (smaller), or equal and earlier; NaN wins; nothing loses."""
+    wins = prims.emit(e, "gt" if s.kind == "argmax" else "lt", dtype, [new[1], old[1]])
+    same = prims.emit(e, "eq", dtype, [new[1], old[1]])
+    if dtype.startswith("float"):
+        was, now = (prims.emit(e, "isnan", dtype, [x]) for x in (old[1], new[1]))
+        wins = e.bits("or", wins, e.bits("and", now, e.invert(was)))
+        same = e.bits("or", same, e.bits("and", now, was))
+    earlier = e.icmp("ult", "int64", new[0], old[0])  # -1: nothing yet, the last of all
+    return e.bits("or", wins, e.bits("and", same, earlier))
+
+
+def horizontal(f: Function, s: ir.Accumulate, dtype: str, parts: list[str]) -> list[str]:
+    """One scalar result from one per lane, in a fixed order."""
+    lanes = f.lanes
+    dtypes = ["int64", dtype] if len(parts) == 2 else [s.dtype]
+    while lanes > 1:
+        half = lanes // 2
+        e = f.at(half)
+        low = [_part(f, d, p, lanes, 0) for d, p in zip(dtypes, parts, strict=True)]
+        high = [_part(f, d, p, lanes, half) for d, p in zip(dtypes, parts, strict=True)]
+        parts = combine(e, s, dtype, low, high)
+        lanes = half
+    return parts
+
+
+def _part(f: Function, dtype: str, value: str, lanes: int, first: int) -> str:
+    element = REGISTER_TYPES[dtype]
+    half = lanes // 2
+    kind = f"<{lanes} x {element}>"
+    if half == 1:
+        return f.s.emit(f"extractelement {kind} {value}, i64 {first}")
+    mask = ", ".join(f"i32 {first + i}" for i in range(half))
+    return f.s.emit(f"shufflevector {kind} {value}, {kind} poison, <{half} x i32> <{mask}>")

@@ -1,0 +1,245 @@
+"""The steps of a Program as instructions of the host function: one writer per kind of step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from theano.backends.cpu import library, memory, prims
+from theano.backends.cpu.host_frame import ERROR, Array, Frame
+from theano.backends.cpu.layout import Layout
+from theano.backends.cpu.render import to_word
+from theano.core.errors import MissingSpelling
+from theano.lower import program as pg
+
+#: Arrays of known extents up to this size live on the stack of the call.
+STACK_BYTES = 256
+
+
+class Steps:
+    """Writes steps into a frame; ``symbols`` names the kernels by their launch's position."""
+
+    def __init__(self, frame: Frame, symbols: dict[int, str]) -> None:
+        self.frame = frame
+        self.symbols = symbols
+        self.context = ""
+        words = [
+            Layout(s.kernel).words for s in frame.program.steps if isinstance(s, pg.Launch)
+        ]
+        if words:
+            self.context = frame.stack("i64", max(words))
+
+    def run(self, number: int, step: pg.Step) -> None:
+        """Write one step."""
+        try:
+            writer = WRITERS[type(step)]
+        except KeyError:
+            raise MissingSpelling(
+                "the CPU backend", type(step).__name__, "backends/cpu/host_steps.py"
+            ) from None
+        writer(self, number, step)
+
+    # ------------------------------------------------------------------ registers
+
+    def _let(self, number: int, s: pg.Let) -> None:
+        frame = self.frame
+        if s.prim == "cast":
+            source = frame.arg(s.args[0], s.operand_dtype)
+            value = prims.emit_cast(frame.e, s.operand_dtype, s.dtype, source)
+        else:
+            kinds = [s.operand_dtype] * len(s.args)
+            if s.prim == "select":
+                kinds[0] = "bool"
+            args = [frame.arg(a, k) for a, k in zip(s.args, kinds, strict=True)]
+            value = prims.emit(frame.e, s.prim, s.operand_dtype, args)
+        frame.set(s.out, value, s.dtype)
+        frame.leave_on_failures(number)
+
+    def _dim(self, number: int, s: pg.Dim) -> None:
+        self.frame.set(s.out, self.frame.arrays[s.array].dims[s.axis], "int64")
+
+    def _peek(self, number: int, s: pg.Peek) -> None:
+        array = self.frame.arrays[s.array]
+        value = memory.emit_load(self.frame.e, array.dtype, array.pointer)
+        has = "float32" if array.dtype == "float16" else array.dtype
+        self.frame.set(s.out, prims.emit_cast(self.frame.e, has, s.dtype, value), s.dtype)
+
+    def _poke(self, number: int, s: pg.Poke) -> None:
+        frame = self.frame
+        array = frame.arrays[s.array]
+        value = frame.arg(s.value, s.dtype)
+        keeps = "float32" if array.dtype == "float16" else array.dtype
+        value = prims.emit_cast(frame.e, s.dtype, keeps, value)
+        memory.emit_store(frame.e, array.dtype, array.pointer, value)
+
+    def _check(self, number: int, s: pg.Check) -> None:
+        frame = self.frame
+        good = frame.arg(s.condition, "bool")
+        frame.leave(frame.e.emit(f"xor i1 {good}, true"), number)
+
+    # ------------------------------------------------------------------ arrays
+
+    def _alloc(self, number: int, s: pg.Alloc) -> None:
+        frame = self.frame
+        dims = [frame.size(d) for d in s.dims]
+        size = frame.total(dims, memory.itemsize(s.dtype), number)
+        if s.place == "output":
+            frame.arrays[s.out] = frame.new_array(s.dtype, dims, size)
+        else:
+            frame.arrays[s.out] = frame.contiguous(s.dtype, self._scratch(s.place, size), dims)
+
+    def _scratch(self, place: str, size: str) -> str:
+        """Memory of a scratch slot, or of the stack if it is small."""
+        frame = self.frame
+        if size.isdigit() and int(size) <= STACK_BYTES:
+            return frame.stack("i64", max(1, -(-int(size) // 8)))
+        slot = int(place.removeprefix("slot:"))
+        at = frame.e.emit(f"getelementptr i64, ptr %slots, i64 {2 * slot}")
+        some = frame.e.emit(f"or i64 {size}, 1")
+        pointer = frame.helper("th_scratch", "ptr", ("ptr", at), ("i64", some))
+        empty = frame.e.emit(f"icmp eq ptr {pointer}, null")
+
+        def complain() -> list[str]:
+            frame.api("PyErr_NoMemory")
+            return []
+
+        frame.f.when(empty, [], complain)
+        frame.leave(empty, ERROR)
+        return pointer
+
+    def _view(self, number: int, s: pg.View) -> None:
+        frame, source = self.frame, self.frame.arrays[s.source]
+        pointer = source.pointer
+        for axis, start in s.starts:
+            offset = frame.f.i64("mul", frame.size(start), source.strides[axis])
+            pointer = frame.f.pointer(pointer, offset)
+        dims = tuple(frame.size(axis.length) for axis in s.axes)
+        strides = tuple(
+            "0" if axis.source is None
+            else frame.f.i64("mul", frame.size(axis.step), source.strides[axis.source])
+            for axis in s.axes
+        )  # fmt: skip
+        frame.arrays[s.out] = Array(s.dtype, pointer, dims, strides)
+
+    def _reshape(self, number: int, s: pg.Reshape) -> None:
+        frame, source = self.frame, self.frame.arrays[s.source]
+        dims = [frame.size(d) for d in s.dims]
+        itemsize = memory.itemsize(s.dtype)
+        size = frame.total(dims, itemsize, number)
+        has = frame.total(source.dims, itemsize, number)
+        frame.leave(frame.e.emit(f"icmp ne i64 {size}, {has}"), number)
+        if s.place == "output":
+            made = frame.new_array(s.dtype, dims, size)
+            self._copy_into(made.pointer, source)
+            frame.arrays[s.out] = made
+            return
+        tight = frame.is_contiguous(source)
+        loose = frame.e.emit(f"xor i1 {tight}, true")
+
+        def copy() -> list[str]:
+            pointer = self._scratch(s.place, size)
+            self._copy_into(pointer, source)
+            return [pointer]
+
+        pointer = frame.f.when(loose, [("ptr", source.pointer)], copy)[0]
+        frame.arrays[s.out] = frame.contiguous(s.dtype, pointer, dims)
+
+    def _copy_into(self, pointer: str, source: Array) -> None:
+        """Copy ``source`` in C order to fresh memory."""
+        frame = self.frame
+        frame.copy(frame.contiguous(source.dtype, pointer, source.dims), source)
+
+    # ------------------------------------------------------------------ work
+
+    def _launch(self, number: int, s: pg.Launch) -> None:
+        frame, layout = self.frame, Layout(s.kernel)
+        extents = [frame.size(e) for e in s.extents]
+        for axis, extent in zip(s.kernel.axes, extents, strict=True):
+            self._word(layout.extent(axis), extent)
+        for operand, bound in zip(s.kernel.operands, s.operands, strict=True):
+            self._operand(layout, operand, bound)
+        for param, value in zip(s.kernel.scalars, s.scalars, strict=True):
+            word = to_word(frame.f, frame.arg(value, param.dtype), param.dtype)
+            self._word(layout.scalar(param.name), word)
+        self._word(layout.status, "0")
+        statements = sum(len(stage.body) for stage in s.kernel.stages)
+        work = str(statements)
+        for extent in extents:
+            work = frame.f.i64("mul", work, extent)
+        symbol = f"{self.symbols[number]}_run"
+        frame.unlocked(work, lambda: frame.e.do(f"call void @{symbol}(ptr {self.context})"))
+        if can_fail(s.kernel):
+            status = frame.f.word(self.context, layout.status)
+            frame.leave(frame.e.emit(f"icmp ne i64 {status}, 0"), number)
+
+    def _word(self, offset: int, value: str, kind: str = "i64") -> None:
+        place = self.frame.f.word_pointer(self.context, offset)
+        self.frame.e.do(f"store {kind} {value}, ptr {place}, align 8")
+
+    def _operand(self, layout: Layout, operand: Any, bound: pg.Operand) -> None:
+        array = self.frame.arrays[bound.array]
+        self._word(layout.base(operand.name), array.pointer, "ptr")
+        for axis, source in zip(layout.kernel.axes, bound.axes, strict=True):
+            stride = "0" if source is None else array.strides[source]
+            self._word(layout.stride(operand.name, axis), stride)
+        for j, source in enumerate(bound.gather):
+            self._word(layout.gather_extent(operand.name, j), array.dims[source])
+            self._word(layout.gather_stride(operand.name, j), array.strides[source])
+
+    def _call(self, number: int, s: pg.Call) -> None:
+        arrays = tuple(self.frame.arrays[name] for name in s.arrays)
+        library.spelling(s.function)(self.frame, arrays, s.scalars)
+
+    # ------------------------------------------------------------------ Python
+
+    def _python(self, number: int, s: pg.PyCall) -> None:
+        """Call a Python step; its wrapper returns a tuple of C-ordered arrays, or None if the
+        reference must tell what is wrong."""
+        frame = self.frame
+        objects = [self._object(frame.arrays[name]) for name in s.ins]
+        callable_ = frame.word(frame.state.callable(s.index))
+        args = frame.list_of(objects, "ptr")
+        result = frame.api("PyObject_Vectorcall", callable_, args, str(len(objects)), "null")
+        frame.leave_if_null(result)
+        frame.own(result)
+        none = frame.e.emit(f"icmp eq ptr {result}, {frame.symbol('_Py_NoneStruct')}")
+        frame.leave(none, number)
+        for i, (name, dtype, ndim) in enumerate(s.outs):
+            item = frame.api("PyTuple_GetItem", result, str(i))
+            found = frame.of_object(item, dtype, ndim)
+            frame.arrays[name] = frame.contiguous(dtype, found.pointer, found.dims)
+
+    def _object(self, array: Array) -> str:
+        """An ndarray that Python code may keep: that of a parameter, or a copy."""
+        frame = self.frame
+        if not array.object:
+            array = frame.copied(array)
+        if array.object in frame.objects:
+            return frame.e.emit(f"load ptr, ptr {array.object}")
+        return array.object
+
+
+def can_fail(kernel: Any) -> bool:
+    """Whether a kernel may set its status: it gathers, or divides integers."""
+    if any(operand.gather for operand in kernel.operands):
+        return True
+    return any(
+        getattr(s, "prim", "") in ("idiv", "mod")
+        for stage in kernel.stages
+        for s in stage.body
+    )
+
+
+WRITERS: dict[type, Callable[[Steps, int, Any], None]] = {
+    pg.Let: Steps._let,
+    pg.Dim: Steps._dim,
+    pg.Peek: Steps._peek,
+    pg.Poke: Steps._poke,
+    pg.Check: Steps._check,
+    pg.Alloc: Steps._alloc,
+    pg.View: Steps._view,
+    pg.Reshape: Steps._reshape,
+    pg.Launch: Steps._launch,
+    pg.Call: Steps._call,
+    pg.PyCall: Steps._python,
+}

@@ -1,0 +1,108 @@
+"""Library calls of a Program, on an OpenCL device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from theano.backends.opencl.compiler import Bound, Launcher, build
+from theano.backends.opencl.device import Device, DeviceArray
+from theano.backends.opencl.prelude import module
+from theano.backends.opencl.prims import REGISTERS, NotOnDevice
+from theano.kernel import ir
+from theano.kernel.build import Builder
+
+_TILE: Final = 16
+
+# C = alpha A B + beta C in tiles of 16 × 16, with any strides (in elements). C is not read where
+# beta is 0, so its NaNs do not count.
+_GEMM: Final = """
+__kernel __attribute__((reqd_work_group_size({tile}, {tile}, 1)))
+void gemm(i64 rows, i64 columns, i64 depth, {T} alpha, {T} beta,
+          __global {T} *c, i64 oc, i64 c0, i64 c1,
+          __global const {T} *a, i64 oa, i64 a0, i64 a1,
+          __global const {T} *b, i64 ob, i64 b0, i64 b1) {{
+  __local {T} ta[{tile}][{tile} + 1], tb[{tile}][{tile} + 1];
+  const int x = (int)get_local_id(0), y = (int)get_local_id(1);
+  const i64 across = (columns + {tile} - 1) / {tile};
+  const i64 i = (i64)get_group_id(0) / across * {tile} + y;
+  const i64 j = (i64)get_group_id(0) % across * {tile} + x;
+  {T} sum = 0;
+  for (i64 k = 0; k < depth; k += {tile}) {{
+    ta[y][x] = (i < rows && k + x < depth) ? a[oa + i * a0 + (k + x) * a1] : 0;
+    tb[y][x] = (k + y < depth && j < columns) ? b[ob + (k + y) * b0 + j * b1] : 0;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int t = 0; t < {tile}; ++t) sum += ta[y][t] * tb[t][x];
+    barrier(CLK_LOCAL_MEM_FENCE);
+  }}
+  if (i < rows && j < columns) {{
+    __global {T} *at = c + (oc + i * c0 + j * c1);
+    *at = beta == 0 ? alpha * sum : alpha * sum + beta * *at;
+  }}
+}}
+"""
+
+
+def gemm_source(dtype: str) -> str:
+    """The OpenCL C text of matrix multiplication."""
+    return module(_GEMM.format(T=REGISTERS[dtype], tile=_TILE))
+
+
+def gemm(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any]) -> None:
+    """``C = alpha A B + beta C`` for arrays (C, A, B) and scalars (alpha, beta)."""
+    c, a, b = arrays
+    (rows, columns), depth = c.dims, a.dims[1]
+    if rows == 0 or columns == 0:
+        return
+    number = np.dtype(c.dtype).type
+    args: list[Any] = [np.int64(rows), np.int64(columns), np.int64(depth)]
+    args += [number(s) for s in scalars]
+    size = np.dtype(c.dtype).itemsize
+    for array in (c, a, b):
+        args += [array.buffer, np.int64(array.offset // size)]
+        args += [np.int64(s // size) for s in array.strides]
+    groups = -(-rows // _TILE) * -(-columns // _TILE)
+    build(device, gemm_source(c.dtype)).launch("gemm", groups, (_TILE, _TILE), args)
+
+
+def copy_kernel(rank: int, source: str, target: str) -> ir.Kernel:
+    """``out[...] = in`` for arrays of one rank."""
+    axes = tuple(f"a{i}" for i in range(rank))
+    read, write = ir.Operand("i0", source, axes), ir.Operand("o1", target, axes, "out")
+    k = Builder()
+    k.store(write, k.cast(k.load(read), "float32" if target == "float16" else target))
+    stage = ir.Stage("each", tuple(k.statements))
+    return ir.Kernel("copy", axes, (), (read, write), (), (stage,))
+
+
+def copy(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any] = ()) -> None:
+    """``out[...] = in`` for arrays (out, in); axes of extent 1 of ``in`` are stretched."""
+    out, given = arrays
+    shift = len(out.dims) - len(given.dims)
+    moves = [0] * shift
+    for n, stride in zip(given.dims, given.strides, strict=True):
+        moves.append(0 if n == 1 else stride)
+    kernel = copy_kernel(len(out.dims), given.dtype, out.dtype)
+    launcher = Launcher.alone(device, kernel)
+    bound = (
+        Bound(given.buffer, given.offset, tuple(moves)),
+        Bound(out.buffer, out.offset, out.strides),
+    )
+    launcher.run(out.dims, bound, ())
+
+
+Function = Callable[[Device, Sequence[DeviceArray], Sequence[Any]], None]
+FUNCTIONS: Final[dict[str, Function]] = {"gemm": gemm, "copy": copy}
+
+
+def function(name: str) -> Function:
+    """The library function called ``name``; NotOnDevice if devices do not have it yet."""
+    found = FUNCTIONS.get(name)
+    if found is None:
+        raise NotOnDevice(
+            f"OpenCL devices do not have the library function {name!r} yet "
+            "(backends/opencl/library.py)."
+        )
+    return found

@@ -1,0 +1,128 @@
+"""Positions that only data decide: nonzero, masks, repetition counts. These run in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from theano.graph.nodes import Apply
+from theano.graph.registry import apply, register
+from theano.graph.tensor_type import TensorType
+from theano.ops import sizes
+from theano.ops.base import TensorOp
+from theano.ops.basic import as_tensor_variable
+from theano.ops.extents import disconnected
+
+
+class Nonzero(TensorOp):
+    """Indices of the elements of ``a`` that are not zero: one int64 vector per dimension.
+
+    More inputs are extents that ``a`` must have (of the array that it masks): IndexError if not.
+    """
+
+    __props__ = ()
+    lowering = "python"
+    why = "the length of the result depends on the data"
+
+    def make_node(self, a: Any, *extents: Any) -> Apply:
+        a = as_tensor_variable(a)
+        if a.type.ndim == 0:
+            raise ValueError("Nonzero only supports non-scalar arrays.")
+        kinds = [TensorType("int64", shape=(None,)) for _ in range(a.type.ndim)]
+        return Apply(self, [a, *map(sizes.variable, extents)], [kind() for kind in kinds])
+
+    def reference(self, node: Apply, a: Any, *extents: Any) -> Any:
+        for axis, extent in enumerate(extents):
+            if a.shape[axis] != extent:
+                raise IndexError(
+                    f"boolean index did not match indexed array along dimension {axis}; dimension "
+                    f"is {int(extent)} but corresponding boolean dimension is {a.shape[axis]}"
+                )
+        return tuple(np.nonzero(a))
+
+    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
+        return [None] * len(node.outputs)
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Positions are integers: nothing flows."""
+        return [[False] * len(node.outputs) for _ in node.inputs]
+
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
+        return [disconnected() for _ in inputs]
+
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
+        return [None] * inputs[0].type.ndim
+
+
+def mask_indices(mask: Any, extents: Sequence[Any]) -> list[Any]:
+    """What a bool mask becomes in an index of dimensions with these extents."""
+    return list(Nonzero()(mask, *extents, return_list=True))
+
+
+def nonzero(a: Any, return_matrix: bool = False) -> Any:
+    """Where ``a`` is not zero: a tuple of int64 vectors, or a matrix of them as rows.
+
+    ``x[mask.nonzero()]`` selects elements. Raises ValueError for a scalar.
+    """
+    vectors = Nonzero()(a, return_list=True)
+    return apply("stack", vectors) if return_matrix else tuple(vectors)
+
+
+def flatnonzero(a: Any) -> Any:
+    """Where the flattened ``a`` is not zero: an int64 vector."""
+    a = as_tensor_variable(a)
+    if a.type.ndim == 0:
+        raise ValueError("Nonzero only supports non-scalar arrays.")
+    return nonzero(apply("flatten", a))[0]
+
+
+def nonzero_values(a: Any) -> Any:
+    """The elements of ``a`` that are not zero, as a vector."""
+    a = as_tensor_variable(a)
+    return apply("take", apply("flatten", a), flatnonzero(a))
+
+
+class RepeatIndex(TensorOp):
+    """0, 1, … n - 1, each as often as a vector of counts says."""
+
+    __props__ = ()
+    lowering = "python"
+    why = "the length of the result depends on the data"
+
+    def make_node(self, n: Any, counts: Any) -> Apply:
+        counts = as_tensor_variable(counts)
+        return Apply(self, [sizes.variable(n), counts], [TensorType("int64", shape=(None,))()])
+
+    def reference(self, node: Apply, n: Any, counts: Any) -> Any:
+        if len(counts) not in (1, n):
+            raise ValueError(
+                f"repeat: {len(counts)} counts for an array of extent {int(n)} along that axis"
+            )
+        return np.repeat(np.arange(int(n)), counts)
+
+    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
+        return [None]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Positions are integers: nothing flows."""
+        return [[False], [False]]
+
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
+        return [disconnected(), disconnected()]
+
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
+        return [None]
+
+
+def repeat_index(n: Any, counts: Any) -> Any:
+    """0, 1, … n - 1, each as often as ``counts`` says."""
+    return RepeatIndex()(n, counts)
+
+
+register("nonzero", nonzero)
+register("flatnonzero", flatnonzero)
+register("nonzero_values", nonzero_values)
+register("mask_indices", mask_indices)
+register("repeat_index", repeat_index)
