@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         predefined_optimizers,
     )
     from theano.compile.pfunc import clone
+    from theano.compile.pickling import function_dump
+    from theano.compile.profile import ProfileStats
     from theano.compile.shared import shared
     from theano.core.errors import InconsistencyError
     from theano.graph.fgraph import FunctionGraph
@@ -63,6 +65,8 @@ _HOMES: Final = {
         "Mode", "predefined_linkers", "predefined_modes", "predefined_optimizers",
     ),
     "theano.compile.pfunc": ("clone",),
+    "theano.compile.pickling": ("function_dump",),
+    "theano.compile.profile": ("ProfileStats",),
     "theano.compile.shared": ("shared",),
     "theano.core.errors": ("InconsistencyError",),
     "theano.graph.fgraph": ("FunctionGraph",),
@@ -83,11 +87,12 @@ _MODULES: Final = (
 
 __all__ = [
     "Apply", "Constant", "Container", "FunctionGraph", "FunctionMaker", "Generic", "In",
-    "InconsistencyError", "Lop", "Mode", "Op", "OrderedUpdates", "Out", "Param", "Rop",
-    "SymbolicInput", "SymbolicOutput", "Type", "Variable", "change_flags", "clone", "config",
-    "dot", "explain", "function", "generic", "get_scalar_constant_value", "grad", "gradient",
-    "pp", "pprint", "predefined_linkers", "predefined_modes", "predefined_optimizers", "printing",
-    "shared", "subgraph_grad", "tensor", "updates",
+    "InconsistencyError", "Lop", "Mode", "Op", "OrderedUpdates", "Out", "Param", "ProfileStats",
+    "Rop", "SymbolicInput", "SymbolicOutput", "Type", "Variable", "change_flags", "clone",
+    "config", "dot", "explain", "function", "function_dump", "generic",
+    "get_scalar_constant_value", "grad", "gradient", "pp", "pprint", "predefined_linkers",
+    "predefined_modes", "predefined_optimizers", "printing", "shared", "subgraph_grad", "tensor",
+    "updates",
 ]  # fmt: skip
 
 

@@ -204,7 +204,9 @@ def test_in_place_row_kernel(device: Device) -> None:
         device.upload(shared, start)
         device.upload(given, values)
         rows = Bound(shared, 0, (4,))
-        launcher.run([40, 90], [rows, rows, Bound(given, 0, (360, 4)), Bound(made, 0, (360, 4))], ())
+        launcher.run(
+            [40, 90], [rows, rows, Bound(given, 0, (360, 4)), Bound(made, 0, (360, 4))], ()
+        )
         after = device.download(packed(shared, (40,), "float32"))
         product = device.download(packed(made, (40, 90), "float32"))
     np.testing.assert_allclose(after, want, rtol=1e-4, atol=1e-5)
@@ -323,7 +325,9 @@ def kernels(draw: Any) -> tuple[ir.Kernel, list[int], list[Any], list[Any]]:
         operands.append(made)
         axes.append([order.index(i) if i in moving else None for i in range(len(names))])
         shape = [extents[i] for i in order]
-        arrays.append(rng.normal(size=shape).astype(dtype) if mode == "in" else np.zeros(shape, dtype))
+        arrays.append(
+            rng.normal(size=shape).astype(dtype) if mode == "in" else np.zeros(shape, dtype)
+        )
         return made
 
     def inputs(count: int, upto: int) -> list[ir.Operand]:
@@ -365,7 +369,12 @@ def test_one_text_serves_every_shape() -> None:
     kernel = softmax(("a0",), ("a1",))
     words = layout(kernel)
     assert words.size == 2 + 2 * 3
-    assert sorted({*words.extents.values(), *(s.offset for s in words.operands.values())}) == [0, 1, 2, 5]
+    assert sorted({*words.extents.values(), *(s.offset for s in words.operands.values())}) == [
+        0,
+        1,
+        2,
+        5,
+    ]
     code = render_kernel(kernel, "k")
     assert [f"k_{v}(" in code.source for v in schedule.variants(kernel)] == [True, True]
     assert not code.fails

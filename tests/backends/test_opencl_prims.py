@@ -47,7 +47,7 @@ def test_every_primitive_is_spelled_or_listed_as_lacking() -> None:
 def test_what_is_lacking_is_named() -> None:
     with pytest.raises(prims.NotOnDevice, match="'jv' yet: Bessel"):
         prims.spell("jv", "float64", ["a", "b"])
-    with pytest.raises(MissingSpelling, match="backends/opencl/prims.py"):
+    with pytest.raises(MissingSpelling, match=r"backends/opencl/prims\.py"):
         prims.spell("frobnicate", "float64", ["a"])
     with pytest.raises(MissingSpelling, match="erf for int8"):
         prims.spell("erf", "int8", ["a"])
@@ -155,7 +155,9 @@ def test_casts_agree_with_numpy(source: str, device: Device) -> None:
         row.append(ir.Operand(f"o{target}", target, ("a0",), "out"))
         arrays.append(np.zeros(64, target))
         k.store(row[-1], k.cast(k.load(row[0]), "float32" if target == "float16" else target))
-    kernel = ir.Kernel("casts", ("a0",), (), tuple(row), (), (ir.Stage("each", tuple(k.statements)),))
+    kernel = ir.Kernel(
+        "casts", ("a0",), (), tuple(row), (), (ir.Stage("each", tuple(k.statements)),)
+    )
     run(device, kernel, 64, arrays)
     for target, got in zip(targets, arrays[1:], strict=True):
         safe = values if not target.startswith("uint") else np.abs(values)

@@ -186,6 +186,20 @@ def test_excluding_and_including() -> None:
     assert unfolded.owner is not None
 
 
+def test_stage_names_ask_for_passes() -> None:
+    x = var("x", 1)
+    (plain,) = pipeline.optimize([x], [x * x * 1], level="fast_compile")
+    assert "sqr" not in expression(plain)
+    (special,) = pipeline.optimize(
+        [x], [x * x * 1], level="fast_compile", including=["canonicalize", "specialize"]
+    )
+    assert "sqr" in expression(special)
+    report = Report(keep_text=True)
+    everything = ["merge", "fast_run", "canonicalize", "stabilize", "specialize"]
+    pipeline.optimize([x], [x * x], including=everything, report=report)
+    assert "sqr" not in dict(report.texts)["canonicalize"]
+    (kept,) = pipeline.optimize([x], [x * x], excluding=["specialize"])
+    assert "sqr" not in expression(kept)
 
 
 def test_report() -> None:

@@ -96,7 +96,7 @@ def _classifier(hidden: bool) -> tuple[Any, Any]:
     if hidden:
         params += [shared(weights(12, 9), "W1"), shared(weights(9), "b1")]
         x = t.tanh(t.dot(x, params[0]) + params[1])
-    out = [shared(weights(x is xs or not hidden and 12 or 9, 3), "W"), shared(weights(3), "b")]
+    out = [shared(weights(9 if hidden else 12, 3), "W"), shared(weights(3), "b")]
     params += out
     p = t.softmax(t.dot(x, out[0]) + out[1])
     cost = -t.mean(t.log(p)[t.arange(y.shape[0]), y])
@@ -115,9 +115,7 @@ def test_sgd_step_of_a_classifier(hidden: bool) -> None:
     assert counts["Gemm"] == (2 if hidden else 1)
     assert counts["Dot"] == (3 if hidden else 1)
     assert counts["exp"] == counts["log"] == 1  # one softmax serves loss and gradient
-    assert not {"pow", "AdvancedSubtensor", "AdvancedIncSubtensor", "Softmax", "Alloc"} & set(
-        key for key in counts if key != "Alloc"
-    )
+    assert not {"pow", "AdvancedSubtensor", "AdvancedIncSubtensor", "Softmax"} & set(counts)
     for node in toposort(new):
         if key_of(node.op) in ("mul", "add", "sub") and node.outputs[0].type.ndim == 2:
             assert not any(v.name in ("W", "W1") for v in node.inputs)
@@ -148,7 +146,9 @@ def test_hierarchical_model() -> None:
     assert counts["pow"] == counts["second"] == 0
     # the parts of the gradient are written one after another into one array
     vectors = [node for node in toposort(new) if key_of(node.op) == "add"]
-    assert not any(key_of(v.owner.op) == "IncSubtensor" for node in vectors for v in node.inputs if v.owner)
+    assert not any(
+        key_of(v.owner.op) == "IncSubtensor" for node in vectors for v in node.inputs if v.owner
+    )
     point = rng.randn(3 + 2 * groups) * 0.3
     for old, got in zip(*(reference_function([q], o)(point) for o in (outputs, new)), strict=True):
         np.testing.assert_allclose(old, got, rtol=1e-10)
@@ -167,5 +167,7 @@ def test_layer_norm_and_logsumexp_stay_one_pass() -> None:
     assert counts["Sum"] == 3
     assert counts["Subtensor"] == 0
     data = np.random.RandomState(0).randn(4, 5).astype("float32"), np.ones(5, "float32")
-    for old, got in zip(*(reference_function([x, g], o)(*data) for o in ([out, lse], new)), strict=True):
+    for old, got in zip(
+        *(reference_function([x, g], o)(*data) for o in ([out, lse], new)), strict=True
+    ):
         np.testing.assert_allclose(old, got, rtol=1e-5)

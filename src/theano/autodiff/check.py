@@ -137,11 +137,11 @@ def verify_grad(
     inputs = [
         TensorType(p.dtype.name, shape=(None,) * p.ndim)(f"input {i}") for i, p in enumerate(points)
     ]
-    output = fun(*inputs)
-    if isinstance(output, (list, tuple)):
-        if len(output) != 1:
-            raise NotImplementedError("verify_grad cannot (yet) handle ops with multiple outputs")
-        output = output[0]
+    outputs: Any = fun(*inputs)
+    outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    if len(outputs) != 1:
+        raise NotImplementedError("verify_grad cannot (yet) handle ops with multiple outputs")
+    output = outputs[0]
     shape = _compile(inputs, [output], mode)(*points)[0].shape
     dtype = _projection_dtype(output)
     projection = TensorType(dtype, shape=output.type.shape)("random_projection")
@@ -172,8 +172,8 @@ def _check_points(points: Sequence[Any]) -> None:
     for index, point in enumerate(points):
         if point.dtype.name not in numeric_grad.type_eps:
             raise TypeError(
-                f"verify_grad can work only with floating point inputs, but input {index} has dtype "
-                f"{point.dtype}."
+                f"verify_grad can work only with floating point inputs, but input {index} has "
+                f"dtype {point.dtype}."
             )
 
 

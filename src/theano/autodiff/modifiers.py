@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from theano.graph.nodes import Apply, Variable
@@ -16,7 +16,7 @@ class GradientModifier(TensorOp):
 
     __props__: ClassVar[tuple[str, ...]] = ()
     lowering = "expand"
-    view_map: ClassVar[dict[int, list[int]]] = {0: [0]}
+    view_map: Mapping[int, list[int]] = {0: [0]}
 
     def make_node(self, x: Any) -> Apply:
         """One input, an output of the same type."""

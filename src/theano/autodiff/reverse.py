@@ -97,8 +97,8 @@ def Lop(
 ) -> Any:
     """vᵀ·J: the gradient of ``sum(f * eval_points)``, ``eval_points`` taken as constant.
 
-    ``f`` and ``eval_points`` are variables or equally long lists of them; ``wrt`` and the result are
-    as in ``grad``.
+    ``f`` and ``eval_points`` are variables or equally long lists of them; ``wrt`` and the result
+    are as in ``grad``.
     """
     outputs, points = listed(f), listed(eval_points)
     if len(outputs) != len(points):
@@ -261,10 +261,10 @@ class _Sweep:
         ]  # fmt: skip
         remaining = []
         for i in wanted:
-            poison = [g for j, g in enumerate(output_grads)
-                      if null[j] and (pattern is None or pattern[i][j])]  # fmt: skip
-            if poison:
-                self._add_term(node.inputs[i], poison[0])
+            poison = next((g for j, g in enumerate(output_grads)
+                           if null[j] and (pattern is None or pattern[i][j])), None)  # fmt: skip
+            if poison is not None:
+                self._add_term(node.inputs[i], poison)
             elif _only_discrete(node, i, pattern, output_grads):
                 self._add_term(node.inputs[i], float_zeros_like(node.inputs[i]))
             else:
@@ -425,7 +425,7 @@ def _for_op(gradient: Variable, output: Variable) -> Variable:
 
 
 def _only_discrete(node: Apply, i: int, pattern: Any, output_grads: Sequence[Any]) -> bool:
-    """Whether input ``i`` acts on the cost through integer outputs only, or is an integer itself."""
+    """Whether input ``i`` acts on the cost through integers only, or is an integer itself."""
     if getattr(node.inputs[i].type, "dtype", None) in dtypes.DISCRETE:
         return True
     touched = [

@@ -1,4 +1,4 @@
-"""Letters for pictures: a fixed-width font of 5 × 7 pixels, as much of one as the tour writes."""
+"""Letters for pictures: a fixed-width font of 5 × 8 pixels, as much of one as the tour writes."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import Any, Final
 
 import numpy as np
 
-# Per letter seven rows from the top, each a digit in base 32 whose bits are pixels.
+# Per letter eight rows from the top, each a digit in base 32 whose bits are pixels.
 GLYPHS: Final = {
-    "0": "ehhhhhe", "1": "4c4444e", "2": "eh168gv", "3": "eh161he", "4": "26aiv22",
-    "5": "vgu11he", "6": "68guhhe", "7": "v122444", "8": "ehhehhe", "9": "ehhf12c",
-    ".": "00000cc", ",": "0000c48", "-": "000e000", ":": "0cc0cc0", "a": "00e1fhf",
-    "b": "gguhhhu", "c": "00fgggf", "d": "11fhhhf", "e": "00ehvgf", "f": "68u8888",
-    "g": "0fhhf1e", "h": "gguhhhh", "i": "40c444e", "j": "20622ic", "k": "ggikoki",
-    "l": "c44444e", "m": "00qllll", "n": "00uhhhh", "o": "00ehhhe", "p": "0uhhugg",
-    "q": "0fhhf11", "r": "00moggg", "s": "00fge1u", "t": "88u8886", "u": "00hhhhf",
-    "v": "00hhaa4", "w": "00lllla", "x": "00ha4ah", "y": "0hhhf1e", "z": "00v248v",
-    "L": "ggggggv", "M": "hrllhhh", "N": "hppljjh", "P": "uhhuggg", "T": "v444444",
-    "W": "hhhllla", "C": "ehggghe",
+    "0": "ehhhhhe0", "1": "4c4444e0", "2": "eh168gv0", "3": "eh161he0", "4": "26aiv220",
+    "5": "vgu11he0", "6": "68guhhe0", "7": "v1224440", "8": "ehhehhe0", "9": "ehhf12c0",
+    ".": "00000cc0", ",": "00000c48", "-": "000e0000", ":": "0cc0cc00", "a": "00e1fhf0",
+    "b": "gguhhhu0", "c": "00fgggf0", "d": "11fhhhf0", "e": "00ehvgf0", "f": "68u88880",
+    "g": "00fhhf1e", "h": "gguhhhh0", "i": "40c444e0", "j": "20622ic0", "k": "ggikoki0",
+    "l": "c44444e0", "m": "00qllll0", "n": "00uhhhh0", "o": "00ehhhe0", "p": "00uhhugg",
+    "q": "00fhhf11", "r": "00moggg0", "s": "00fge1u0", "t": "88u88860", "u": "00hhhhf0",
+    "v": "00hhaa40", "w": "00lllla0", "x": "00ha4ah0", "y": "00hhhf1e", "z": "00v248v0",
+    "L": "ggggggv0", "M": "hrllhhh0", "N": "hppljjh0", "P": "uhhuggg0", "T": "v4444440",
+    "W": "hhhllla0", "C": "ehggghe0",
 }  # fmt: skip
-ROWS: Final = 7
+ROWS: Final = 8
 
 
 def bitmap(text: str) -> Any:
-    """``text`` as bools of shape (7, 6 * len(text)); a letter that the font lacks is a space.
+    """``text`` as bools of shape (8, 6 * len(text)); a letter that the font lacks is a space.
 
     >>> for row in bitmap("4"):
     ...     print("".join(".#"[pixel] for pixel in row))
@@ -34,6 +34,7 @@ def bitmap(text: str) -> Any:
     #####.
     ...#..
     ...#..
+    ......
     """
     pixels = np.zeros((ROWS, 6 * len(text)), bool)
     for position, letter in enumerate(text):

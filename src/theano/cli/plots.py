@@ -21,10 +21,12 @@ from theano.cli import glyphs
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through ``values``, one per epoch."""
+    """A line through ``values``, one per epoch; dashed or not, in colour number ``colour``."""
 
     label: str
     values: tuple[float, ...]
+    colour: int = 0
+    dashed: bool = False
 
 
 Colour = tuple[int, int, int]
@@ -97,15 +99,23 @@ def canvas(height: int, width: int) -> Any:
     return np.full((height, width, 3), 255, np.uint8)
 
 
-def draw_line(pixels: Any, start: tuple[float, float], end: tuple[float, float],
-              colour: Colour, thickness: int = 1) -> None:  # fmt: skip
-    """A straight line between points given as (x, y)."""
-    count = int(max(abs(end[0] - start[0]), abs(end[1] - start[1]))) * 2 + 1
-    across = np.rint(np.linspace(start[0], end[0], count)).astype(int)
-    down = np.rint(np.linspace(start[1], end[1], count)).astype(int)
+def draw_path(
+    pixels: Any, points: Sequence[tuple[float, float]], colour: Colour, thickness: int = 1,
+    dashed: bool = False,
+) -> None:  # fmt: skip
+    """Straight lines from point to point, each (x, y)."""
+    corners = np.asarray(points, float)
+    lengths = np.hypot(*np.diff(corners, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    steps = np.arange(0.0, along[-1] + 0.5, 0.5)
+    if dashed:
+        steps = steps[steps % 16 < 9]
+    across, down = (
+        np.rint(np.interp(steps, along, line)).astype(int) - thickness // 2 for line in corners.T
+    )
     for dx in range(thickness):
         for dy in range(thickness):
-            pixels[down + dy - thickness // 2, across + dx - thickness // 2] = colour
+            pixels[down + dy, across + dx] = colour
 
 
 def draw_text(pixels: Any, text: str, x: int, y: int, size: int = 2, colour: Colour = INK) -> None:
@@ -161,23 +171,21 @@ def draw_curves(curves: Sequence[Curve], title: str) -> Any:
 
     draw_text(pixels, title, left, 22)
     for value in ticks(low, high):
-        draw_line(pixels, (left, y_of(value)), (right, y_of(value)), GRID)
+        draw_path(pixels, [(left, y_of(value)), (right, y_of(value))], GRID)
         label = f"{value:g}"
         draw_text(pixels, label, left - 10 - 12 * len(label), int(y_of(value)) - 7)
     for epoch in range(5, longest + 1, 5):
-        draw_line(pixels, (x_of(epoch), top), (x_of(epoch), bottom), GRID)
+        draw_path(pixels, [(x_of(epoch), top), (x_of(epoch), bottom)], GRID)
         draw_text(pixels, str(epoch), int(x_of(epoch)) - 6 * len(str(epoch)), bottom + 12)
     draw_text(pixels, "epoch", (left + right) // 2 - 30, bottom + 40)
-    draw_line(pixels, (left, bottom), (right, bottom), INK)
-    draw_line(pixels, (left, top), (left, bottom), INK)
+    draw_path(pixels, [(left, top), (left, bottom), (right, bottom)], INK)
     for number, curve in enumerate(curves):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = COLOURS[curve.colour % len(COLOURS)]
         points = [(x_of(i + 1), y_of(v)) for i, v in enumerate(curve.values)]
-        for a, b in zip(points, points[1:], strict=False):
-            draw_line(pixels, a, b, colour, 3)
+        draw_path(pixels, points, colour, 3, curve.dashed)
         y = top + 14 + 24 * number
-        draw_line(pixels, (right - 400, y + 7), (right - 370, y + 7), colour, 3)
-        draw_text(pixels, curve.label, right - 356, y)
+        draw_path(pixels, [(right - 400, y + 7), (right - 364, y + 7)], colour, 3, curve.dashed)
+        draw_text(pixels, curve.label, right - 352, y)
     return pixels
 
 
@@ -190,9 +198,15 @@ def _loss_by_matplotlib(path: Path, curves: Sequence[Curve], title: str) -> None
 
     figure = Figure(figsize=(9, 5.4), layout="constrained")
     axes = figure.subplots()
-    for curve, colour in zip(curves, COLOURS, strict=False):
-        epochs = range(1, len(curve.values) + 1)
-        axes.plot(epochs, curve.values, label=curve.label, color=_fraction(colour), linewidth=2)
+    for curve in curves:
+        axes.plot(
+            range(1, len(curve.values) + 1),
+            curve.values,
+            label=curve.label,
+            color=_fraction(COLOURS[curve.colour % len(COLOURS)]),
+            linestyle="dashed" if curve.dashed else "solid",
+            linewidth=2,
+        )
     values = [value for curve in curves for value in curve.values]
     axes.set(title=title, xlabel="epoch", yscale="log")
     axes.set_yticks(ticks(min(values), max(values)))

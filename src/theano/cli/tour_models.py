@@ -40,15 +40,25 @@ class Model:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained and how: initial parameters, the two versions, epochs (full, fast)."""
+    """What is trained and how: initial parameters, the two versions, epochs, and its picture.
 
-    title: str
+    ``caption`` and ``labels`` (one per image, or none) go with the weights of the first layer.
+    """
+
+    name: str
     what: str
     start: Callable[[int], Parameters]
     symbolic: Callable[[Digits, Parameters], Model]
     numeric: Callable[[Digits, Parameters], Model]
     epochs: int
     fast_epochs: int
+    caption: str
+    labels: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name and formula."""
+        return f"{self.name}: {self.what}"
 
 
 # ---- in Theano
@@ -195,10 +205,13 @@ def mlp_start(pixels: int) -> Parameters:
 
 RECIPES: Final = (
     Recipe(
-        "logistic regression", "softmax(x W + b)", logistic_start, logistic, logistic_numpy, 25, 10
+        "logistic regression", "softmax(x W + b)", logistic_start, logistic, logistic_numpy,
+        epochs=25, fast_epochs=10, labels="0123456789",
+        caption="logistic regression: pixels that speak for (red) and against (blue) a digit",
     ),
     Recipe(
-        f"MLP with {HIDDEN} hidden units", "softmax(tanh(x V + c) W + b)", mlp_start, mlp,
-        mlp_numpy, 40, 15,
+        "MLP", f"softmax(tanh(x V + c) W + b), {HIDDEN} hidden units", mlp_start, mlp, mlp_numpy,
+        epochs=40, fast_epochs=15,
+        caption=f"MLP: the pixels that each of the {HIDDEN} hidden units looks at",
     ),
 )  # fmt: skip

@@ -37,7 +37,7 @@ def link(function: Any) -> None:
     cells = [function._cells[i] for i in maker.lowered_cells]
     if linker.program:
         _link_program(function, lowered.program, cells)
-    else:
+    elif not _link_device(function, lowered.program, cells):
         _link_native(function, lowered.program, cells)
 
 
@@ -123,6 +123,40 @@ def _link_native(function: Any, program: Program, cells: list[list[Any]]) -> Non
     function._run = function._run_native
     if direct(function):
         function.__class__ = subclass_with_call(type(function), function.native, "Function")
+
+
+def _link_device(function: Any, program: Program, cells: list[list[Any]]) -> bool:
+    """Let a function run on the device of the flag ``device``; False where it stays on the CPU."""
+    if not config.device.startswith("opencl"):
+        return False
+    build: Any = importlib.import_module("theano.backends.opencl.build")
+    maker = function.maker
+    if maker.compiled is None:
+        start = time.perf_counter()
+        try:
+            maker.compiled = build.compile_program(program, config.device)
+        except (build.NotOnDevice, build.DeviceMissing) as error:
+            _stays_on_host(maker, error)
+            return False
+        maker.report.add("code", lambda: str(maker.compiled.text), (), time.perf_counter() - start)
+    elif not isinstance(maker.compiled, build.CompiledProgram):
+        return False
+    function.program = program
+    function.native = maker.compiled.make_entry(
+        program, cells, function._slow, function._fail, maker.unpack_single
+    )
+    function._run = function._run_native
+    return True
+
+
+def _stays_on_host(maker: Any, error: Exception) -> None:
+    """A function for a device is run by the CPU: warn, or raise as ``assert_no_cpu_op`` says."""
+    name = f"The function {maker.name!r}" if maker.name else "A function"
+    text = f"{name} is not run on device={config.device} but on the CPU: {error}"
+    if config.assert_no_cpu_op in ("raise", "pdb"):
+        raise type(error)(text) from error
+    maker.report.notes.append(text)
+    warnings.warn(text, RuntimeWarning, stacklevel=8)
 
 
 def direct(function: Any) -> bool:

@@ -229,13 +229,13 @@ class Apply:
 
     def clone_with_new_inputs(self, inputs: Sequence[Variable], strict: bool = True) -> Apply:
         """The op applied to other inputs; types are inferred anew where they differ."""
-        same = all(new.type == old.type for new, old in zip(inputs, self.inputs, strict=True))
+        same = all(map(_same_knowledge, inputs, self.inputs))
         if not same:
             inputs = [
                 old.type.filter_variable(new) if strict and new.type != old.type else new
                 for new, old in zip(inputs, self.inputs, strict=True)
             ]
-            same = all(new.type == old.type for new, old in zip(inputs, self.inputs, strict=True))
+            same = all(map(_same_knowledge, inputs, self.inputs))
         if same:
             node = Apply(self.op, inputs, [copy_output(out) for out in self.outputs])
         else:
@@ -259,6 +259,12 @@ class Apply:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for key, value in state.items():
             setattr(self, key, value)
+
+
+def _same_knowledge(new: Variable, old: Variable) -> bool:
+    """Equal types that know the same extents: types of results inferred from one hold for both."""
+    same: bool = new.type == old.type
+    return same and getattr(new.type, "shape", None) == getattr(old.type, "shape", None)
 
 
 def copy_output(variable: Variable) -> Variable:

@@ -156,6 +156,10 @@ class Builder:
         names = tuple(v.name for v in index)
         self.statements.append(ir.Store(operand.name, value.name, names, add))
 
+    def fail(self, condition: Val) -> None:
+        """Make the call fail where ``condition`` holds; the reference then raises."""
+        self.statements.append(ir.Fail(condition.name))
+
     def accumulate(self, kind: str, value: Val) -> Val:
         """Reduce ``value`` over the inner axes; readable in later stages."""
         name = self.fresh()

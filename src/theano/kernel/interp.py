@@ -101,6 +101,9 @@ class _Run:
     def statement(self, s: ir.Stmt, shape: tuple[int, ...]) -> None:
         if isinstance(s, ir.Store):
             self.store(s, shape)
+        elif isinstance(s, ir.Fail):
+            if all(shape) and np.any(self.values[s.value]):
+                raise KernelError(f"{s.value} holds")
         elif isinstance(s, ir.Const):
             self.values[s.out] = np.asarray(s.value, dtype=s.dtype)
         elif isinstance(s, ir.Index):

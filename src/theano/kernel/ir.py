@@ -19,6 +19,7 @@ Grammar (the text form, see ``kernel/text.py``)::
               | VALUE "=" "accumulate" KIND VALUE ":" DTYPE
               | "store" NAME ["[" VALUE* "]"] VALUE
               | "add" NAME ["[" VALUE* "]"] VALUE
+              | "fail" VALUE
 
 Access: an operand's address is ``base + sum(axis * stride[axis])`` over the axes it names (it does
 not move along the others), plus ``sum(index_j * gather_stride_j)`` for its ``gather`` extra
@@ -30,6 +31,7 @@ Values of an ``each`` stage are readable in later stages, those of a ``loop`` on
 accumulated value is readable in later stages only; its identity is the kind's. ``argmax`` and
 ``argmin`` give the int64 position in the row-major order of the inner axes; the first wins ties,
 the first NaN wins over all. ``add`` is a read-modify-write store in the order of the serial axes.
+``fail`` sets the error flag where its bool value holds; the kernel goes on.
 An ``out`` operand may be loaded once it has been stored at the same point.
 """
 
@@ -116,7 +118,14 @@ class Store:
     add: bool = False
 
 
-Stmt = Const | Index | Load | Apply | Accumulate | Store
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Set the kernel's error flag where the bool ``value`` holds."""
+
+    value: str
+
+
+Stmt = Const | Index | Load | Apply | Accumulate | Store | Fail
 
 
 @dataclass(frozen=True, slots=True)

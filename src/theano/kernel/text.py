@@ -46,6 +46,8 @@ def statement(s: ir.Stmt) -> str:
         return f"{s.out} = {s.prim} {' '.join(s.args)} : {s.dtype}"
     if isinstance(s, ir.Accumulate):
         return f"{s.out} = accumulate {s.kind} {s.value} : {s.dtype}"
+    if isinstance(s, ir.Fail):
+        return f"fail {s.value}"
     return f"{'add' if s.add else 'store'} {_place(s.operand, s.index)} {s.value}"
 
 
@@ -57,6 +59,7 @@ _INDEX = re.compile(r"(\S+) = index (\S+)")
 _LOAD = re.compile(r"(\S+) = load (\S+)(?: \[([^\]]*)\])? : (\w+)")
 _ACCUMULATE = re.compile(r"(\S+) = accumulate (\w+) (\S+) : (\w+)")
 _APPLY = re.compile(r"(\S+) = (\w+) ([^:]+) : (\w+)")
+_FAIL = re.compile(r"fail (\S+)")
 _STORE = re.compile(r"(store|add) (\S+)(?: \[([^\]]*)\])? (\S+)")
 
 
@@ -86,6 +89,8 @@ def parse_statement(line: str) -> ir.Stmt:
         return ir.Apply(m[1], m[4], m[2], _words(m[3]))
     if m := _STORE.fullmatch(line):
         return ir.Store(m[2], m[4], _words(m[3]), m[1] == "add")
+    if m := _FAIL.fullmatch(line):
+        return ir.Fail(m[1])
     raise ValueError(f"cannot read the statement {line!r}")
 
 

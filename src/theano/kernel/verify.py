@@ -51,6 +51,9 @@ class _Check:
         if isinstance(s, ir.Store):
             self.store(s, stage)
             return
+        if isinstance(s, ir.Fail):
+            self.need(self.value(s.value, s) == "bool", "fails on a bool", s)
+            return
         self.need(s.out not in self.known and s.out not in self.accumulated, "assigned twice", s)
         if isinstance(s, ir.Accumulate):
             self.accumulate(s, stage)

@@ -446,6 +446,10 @@ class ScalarPoint:
         element = low.view(source, starts, ())
         return low.peek(element, low.register_dtype(self.node.inputs[position]))
 
+    def extent(self, position: int, axis: int) -> Val:
+        """The extent of an input."""
+        return self.low.size(self.low.sizes.dims[self.node.inputs[position]][axis])
+
     def index(self, axis: int) -> Val:
         """There is no axis to be at."""
         return self.k.const(0, "int64")

@@ -76,6 +76,8 @@ def _map_in_place(lowering: Lowering, shared: SharedVariable, update: Variable, 
 
 
 def _can_fail(node: Apply) -> bool:
+    if getattr(node.op, "can_fail", False):
+        return True
     if any(use.gathered and use.base.type.ndim for use in uses_of(node)):
         return True
     row = getattr(node.op, "scalar_op", None)

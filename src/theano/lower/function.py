@@ -49,6 +49,10 @@ def lower_function(
     return Lowering(inputs, outputs, updates, fuse, native, donate).run(name)
 
 
+def _below(variable: Variable) -> Variable:
+    return resolve(variable)[0]
+
+
 class Lowering:
     """One run of ``lower_function``."""
 
@@ -162,7 +166,8 @@ class Lowering:
 
     def _bases(self, node: Apply) -> list[Variable]:
         if self.kinds[node] in ("map", "reduce"):
-            return [use.base for use in uses_of(node)]
+            numbers = [v for v in map(_below, node.inputs) if v.type.ndim == 0]
+            return [use.base for use in uses_of(node)] + numbers
         if self.kinds[node] == "look through":
             return []
         return [resolve(v)[0] for v in node.inputs]

@@ -89,7 +89,7 @@ class Grouping:
         """Take the next node in topological order."""
         self.order[node] = len(self.order)
         uses = uses_of(node) if kind in ("map", "reduce") else None
-        bases = [use.base for use in uses] if uses else [resolve(v)[0] for v in node.inputs]
+        bases = [resolve(v)[0] for v in node.inputs]
         deps = {self.unit_of[b.owner].find() for b in bases if b.owner in self.unit_of}
         if uses is not None and fuse:
             unit = self._join(node, kind, uses, deps)

@@ -63,7 +63,10 @@ class Emission:
 
     def scalar(self, variable: Variable) -> Val:
         """A 0-d variable as a scalar parameter, or a literal."""
-        value = self.low.scalar(variable)
+        return self.parameter(self.low.scalar(variable))
+
+    def parameter(self, value: Val) -> Val:
+        """A register as a scalar parameter, or a literal."""
         literal = self.low.literal(value)
         if literal is not None:
             return self.k.const(literal, value.dtype)
@@ -151,11 +154,17 @@ class Emission:
         self.k = Builder(f"t{time}_")
         self.values = {}
         loop = time % 2 == 0 and bool(self.group.inner)
+        late = []  # their arrays hold another value until this stage has read it
         for node in plan.nodes(time):
             self.emit(node)
             for output in node.outputs:
                 if plan.store_time.get(output) == time:
-                    self._store(output)
+                    if output in plan.lent:
+                        late.append(output)
+                    else:
+                        self._store(output)
+        for output in late:
+            self._store(output)
         reductions = {
             node.outputs[0]: self.values.pop(node.outputs[0])
             for node in plan.nodes(time)
@@ -226,7 +235,10 @@ class StagePlan:
     def _needed(self, time: int, native: list[Apply]) -> list[Apply]:
         if time % 2 or not self.group.inner:
             return native
-        need = dict.fromkeys(native)
+        need = dict.fromkeys(
+            n for n in native
+            if n.op.lowering == "reduce" or any(v in self.store_time for v in n.outputs)
+        )  # fmt: skip
         for node in reversed(self.emission.nodes):
             if node not in need:
                 continue
@@ -234,9 +246,9 @@ class StagePlan:
                 owner = use.base.owner
                 if owner is None or use.base not in self.group.maps or owner in need:
                     continue
-                if use.base in self.group.outer_level or self._time(owner) == time:
+                if use.base in self.group.outer_level:
                     continue
-                if not self._keep(use.base, time):
+                if self._time(owner) == time or not self._keep(use.base, time):
                     need[owner] = None
         return [node for node in self.emission.nodes if node in need]
 
@@ -322,6 +334,11 @@ class Point:
         ]
         operand = e.operand(e.low.array(variable), variable.type.dtype, moves, "in", gathered)
         return self.k.load(operand, tuple(self.k.cast(index[d], "int64") for d in gathered))
+
+    def extent(self, position: int, axis: int) -> Val:
+        """The extent of input ``position`` along ``axis`` (int64)."""
+        e = self.emission
+        return e.parameter(e.low.size(e.low.sizes.dims[self.node.inputs[position]][axis]))
 
     def index(self, axis: int) -> Val:
         """The position along domain axis ``axis`` (0 along one of size 1)."""

@@ -9,6 +9,7 @@ from typing import Any
 from theano.graph.nodes import Apply, Variable
 from theano.kernel import ir
 from theano.kernel.build import Builder, Val
+from theano.ops.creation import Alloc
 from theano.ops.elementwise import Elemwise
 from theano.ops.shape import DimShuffle
 
@@ -28,11 +29,18 @@ class Use:
 
 
 def resolve(variable: Variable) -> tuple[Variable, Dims]:
-    """The variable below any DimShuffles, and its dimension per dimension of ``variable``."""
+    """The variable below any DimShuffles (and below an Alloc of a number), and its dimension per
+    dimension of ``variable``."""
     dims: Dims = tuple(range(variable.type.ndim)) if hasattr(variable.type, "ndim") else ()
-    while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
-        order = variable.owner.op.new_order
-        dims = tuple(None if d is None or order[d] == "x" else order[d] for d in dims)
+    while variable.owner is not None:
+        op = variable.owner.op
+        if isinstance(op, DimShuffle):
+            order = op.new_order
+            dims = tuple(None if d is None or order[d] == "x" else order[d] for d in dims)
+        elif isinstance(op, Alloc) and variable.owner.inputs[0].type.ndim == 0:
+            dims = (None,) * len(dims)
+        else:
+            break
         variable = variable.owner.inputs[0]
     return variable, dims
 
@@ -66,6 +74,10 @@ class Recorder:
         self.found[position] = Use(position, variable, dims, (None,) * len(dims), gathered=True)
         return self._value(variable)
 
+    def extent(self, position: int, axis: int) -> Val:
+        """Extent of an input."""
+        return self.k.value(self.k.fresh(), "int64")
+
     def index(self, axis: int) -> Val:
         """Position along a domain axis."""
         return self.k.index(str(axis))
@@ -79,7 +91,8 @@ def default_align(node: Apply, position: int) -> Dims:
 
 
 def uses_of(node: Apply) -> list[Use]:
-    """How a map or reduce node reads its inputs."""
+    """How a map or reduce node reads its inputs; those of which it needs only the extents are not
+    among them."""
     cached = getattr(node.tag, "uses", None)
     if cached is not None:
         found: list[Use] = cached
@@ -91,16 +104,12 @@ def uses_of(node: Apply) -> list[Use]:
         uses = [
             Use(i, *resolve(node.inputs[i]), default_align(node, i))
             for i in range(len(node.inputs))
+            if i not in node.op.scalar_op.disconnected
         ]
     else:
         recorder = Recorder(node)
         node.op.body(node, recorder)
         uses = [recorder.found[i] for i in sorted(recorder.found)]
-        rest = (i for i in range(len(node.inputs)) if i not in recorder.found)
-        uses += [
-            Use(i, *resolve(node.inputs[i]), (None,) * node.inputs[i].type.ndim, gathered=True)
-            for i in rest
-        ]
     node.tag.uses = uses
     return uses
 

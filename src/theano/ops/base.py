@@ -8,7 +8,8 @@
               ``m.input(i, axes=(…))`` follows other domain axes (one per input dimension, None:
               stays); ``m.gather(i, {dim: Val}, axes)`` reads input ``i`` at computed int64 indices
               along some of its dimensions (bounds checked, negatives wrap); ``m.index(axis)`` is
-              the position along domain axis ``axis``.
+              the position along domain axis ``axis``, ``m.extent(i, axis)`` an extent of input
+              ``i``; ``m.k.fail(cond)`` makes the call fail (set ``can_fail`` then).
 ``"reduce"``  attributes ``kind`` (kernel/ir.KINDS), ``axis`` (tuple), ``acc_dtype``.
 ``"view"``    output 0 shares input 0's storage: ``view(node, v)`` returns ``(starts, axes)`` as
               lower/program.View has them. ``v.dim(axis)`` and ``v.scalar(i)`` give int64
@@ -36,6 +37,7 @@ class TensorOp(Op):
 
     lowering: str = "python"
     why: str = ""
+    can_fail: bool = False
 
     def infer_shape(
         self, node: Apply, input_shapes: Sequence[Any]

@@ -280,14 +280,16 @@ def tri(N: Any, M: Any = None, k: Any = 0, dtype: str | None = None) -> Any:
 def tril(m: Any, k: Any = 0) -> Any:
     """The matrix ``m`` with zeros above diagonal ``k``."""
     m = as_tensor_variable(m)
-    return m * tri(*sizes_of(m)[-2:], k=k, dtype=m.type.dtype)
+    rows, columns = sizes_of(m)[-2:]
+    return m * tri(rows, columns, k, m.type.dtype)
 
 
 def triu(m: Any, k: Any = 0) -> Any:
     """The matrix ``m`` with zeros below diagonal ``k``."""
     m = as_tensor_variable(m)
     one = constant(1, dtype=m.type.dtype)
-    return m * (one - tri(*sizes_of(m)[-2:], k=apply("sub", k, 1), dtype=m.type.dtype))
+    rows, columns = sizes_of(m)[-2:]
+    return m * (one - tri(rows, columns, apply("sub", k, 1), m.type.dtype))
 
 
 class ARange(TensorOp):

@@ -90,11 +90,9 @@ class CrossentropySoftmaxArgmax1HotWithBias(TensorOp):
         peak = row_max(scores)
         e = exp(scores - peak)
         total = row_sum(e)
-        # Gathered from x itself, so that the scores need not be stored.
-        hit = pick_column(x, y)
-        if biased:
-            hit = hit + pick_column(dimshuffle(b, ("x", 0)), y)
-        nll = dimshuffle(log(total) + peak, (0,)) - hit
+        # Summed, not gathered: then the scores need not be stored, and one pass does it all.
+        hit = row_sum(one_hot_rows(scores, y, scores))
+        nll = dimshuffle(log(total) + peak - hit, (0,))
         return [nll, e / total, cast(Argmax((1,))(scores), y.type.dtype)]
 
     def reference(self, node: Apply, x: Any, b: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -152,10 +150,10 @@ class CrossentropySoftmax1HotWithBiasDx(TensorOp):
         return [tuple(input_shapes[1])]
 
     def expand(self, node: Apply) -> list[Any]:
-        """A map; labels are checked unless they have been."""
+        """A map."""
         dy, sm, y = node.inputs
-        if y.owner is None or not isinstance(y.owner.op, CheckedLabels):
-            y = checked_labels(sm, y)
+        if y.owner is not None and isinstance(y.owner.op, CheckedLabels):
+            y = y.owner.inputs[1]  # one_hot_rows checks
         ones = registry.apply("fill", y, np.asarray(1, dtype=sm.type.dtype))
         return [cast(column(dy) * (sm - one_hot_rows(ones, y, sm)), sm.type.dtype)]
 

@@ -130,7 +130,7 @@ class DimShuffle(TensorOp):
 
 
 def dimshuffle(x: Any, *pattern: Any) -> Any:
-    """``x`` with dimensions in the order ``pattern``: ints are old ones, ``'x'`` new ones of size 1.
+    """``x`` with dimensions in the order ``pattern``: ints are old ones, ``'x'`` new (size 1).
 
     >>> import theano.tensor as T
     >>> T.vector().dimshuffle("x", 0).broadcastable

@@ -194,7 +194,7 @@ class AdvancedSubtensor(TensorOp):
         entries = spec.unpack(layout.entries, indices)
         slices = [e for e in entries if e is None or isinstance(e, slice)]
         rest = [
-            1 if axis is None else spec.static_length(entry, x.type.shape[axis])
+            1 if axis is None else spec.static_length(entry or spec.FULL, x.type.shape[axis])
             for entry, (_, axis) in zip(slices, layout.rest, strict=True)
         ]
         batch = _static_batch([a.type.shape for a in self._arrays(indices)], layout.batch)
@@ -233,7 +233,7 @@ class AdvancedSubtensor(TensorOp):
         entries = spec.unpack(layout.entries, indices)
         slices = [e for e in entries if e is None or isinstance(e, slice)]
         rest = [
-            1 if axis is None else spec.symbolic_length(entry, shape[axis])
+            1 if axis is None else spec.symbolic_length(entry or spec.FULL, shape[axis])
             for entry, (_, axis) in zip(slices, layout.rest, strict=True)
         ]
         extents = spec.unpack(self.idx_list, input_shapes[1:])
@@ -298,7 +298,7 @@ class AdvancedIncSubtensor(IncOp):
         """The write for entries that are arrays and ``:`` only."""
         idx_list, arrays = spec.pack(entries)
         layout = _Layout(idx_list, x.type.ndim)
-        order = [*layout.indexed, *(axis for _, axis in layout.rest)]
+        order = [*layout.indexed, *(axis for _, axis in layout.rest if axis is not None)]
         extents = [size_of(x, axis) for axis in order]
         used = len(layout.indexed)
         rest = extents[used:]
@@ -357,13 +357,16 @@ def _static_batch(shapes: Sequence[tuple[int | None, ...]], rank: int) -> list[i
 def _batch_sizes(
     extents: Sequence[Any], patterns: Sequence[tuple[bool, ...]], rank: int
 ) -> list[Any]:
+    """The extents that index arrays have together; ones of size 1 stretch, known so or not."""
     result = []
     for position in range(rank):
         size: Any = 1
         for shape, pattern in zip(extents, patterns, strict=True):
-            if len(pattern) >= rank - position and not pattern[position - rank]:
-                size = shape[position - rank]
-                break
+            if len(pattern) < rank - position or pattern[position - rank]:
+                continue
+            own = shape[position - rank]
+            same = size is own or (isinstance(size, int) and size != 1)
+            size = size if same else sizes.where("eq", size, 1, own, size)
         result.append(size)
     return result
 

@@ -165,8 +165,8 @@ def inc_subtensor(
     what = "set" if set_instead_of_inc else "increment"
     if y.type.ndim > x.type.ndim:
         raise TypeError(
-            f"Trying to {what} a {x.type.ndim}-dimensional subtensor with a {y.type.ndim}-dimensional"
-            " value."
+            f"Trying to {what} a {x.type.ndim}-dimensional subtensor with a "
+            f"{y.type.ndim}-dimensional value."
         )
     outer: list[Any] = []  # dimshuffles to apply to the result again
     while x.owner is not None and isinstance(x.owner.op, (DimShuffle, Reshape)):

@@ -163,8 +163,8 @@ def symbolic_length(entry: slice, size: Any) -> Any:
     """The extent of a slice of variables."""
     if is_full(entry):
         return size
-    bounds = [None if part is None else _int64(part) for part in parts(entry)]
-    return sizes.slice_length(*bounds, size)
+    start, stop, step = (None if part is None else _int64(part) for part in parts(entry))
+    return sizes.slice_length(start, stop, step, size)
 
 
 def _int64(x: Any) -> Any:

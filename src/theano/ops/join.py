@@ -57,8 +57,9 @@ class Join(TensorOp):
         inputs = [as_tensor_variable(x) for x in tensors]
         ndim = inputs[0].type.ndim
         if ndim == 0:
-            raise TypeError("Join cannot handle arguments of dimension 0. For joining scalar values, "
-                            "see @stack")  # fmt: skip
+            raise TypeError(
+                "Join cannot handle arguments of dimension 0. For joining scalar values, see @stack"
+            )
         if any(x.type.ndim != ndim for x in inputs):
             raise TypeError(
                 "Only tensors with the same number of dimensions can be joined: "
@@ -81,8 +82,8 @@ class Join(TensorOp):
             return np.concatenate(tensors, axis=int(axis))
         except ValueError as error:
             raise ValueError(
-                f"Join along axis {int(axis)}: the inputs have shapes {[t.shape for t in tensors]}, "
-                "which differ elsewhere"
+                f"Join along axis {int(axis)}: the inputs have shapes "
+                f"{[t.shape for t in tensors]}, which differ elsewhere"
             ) from error
 
     def lower(self, node: Apply, low: Any) -> None:
@@ -90,6 +91,10 @@ class Join(TensorOp):
         (output,) = node.outputs
         axis = int(node.inputs[0].data)  # type: ignore[attr-defined]
         dims = low.dims(output)
+        for x in node.inputs[1:]:
+            for i, extent in enumerate(low.dims(x)):
+                if i != axis:
+                    low.check(low.let("eq", extent, dims[i]), "Join: extents differ off the axis")
         out = low.alloc(output, dims)
         start: Any = 0
         for x in node.inputs[1:]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from theano.graph.nodes import Apply, Variable
 from theano.graph.registry import register
@@ -21,7 +21,7 @@ def _variable(x: Any) -> Any:
 class _Identity(TensorOp):
     """Output 0 has the value of the only input."""
 
-    __props__: tuple[str, ...] = ()
+    __props__: ClassVar[tuple[str, ...]] = ()
 
     def make_node(self, x: Any) -> Apply:
         x = _variable(x)
@@ -109,7 +109,7 @@ class Print(_Identity):
     >>> shown = Print("x is", attrs=("shape", "min"))(x)
     """
 
-    __props__ = ("message", "attrs", "global_fn")
+    __props__: ClassVar[tuple[str, ...]] = ("message", "attrs", "global_fn")
     view_map = SHARES_INPUT
     lowering = "python"
     why = "it prints"

@@ -17,8 +17,6 @@ from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
 
-_TOO_FAR = 2**63 - 1  # no matrix has so many columns: turns a negative label into one out of range
-
 
 def matrix_of_floats(x: Any, what: str) -> Any:
     """``x`` as a variable; ValueError unless it is a matrix of floats."""
@@ -45,10 +43,13 @@ def check_labels(x: Any, y: Any) -> None:
         raise ValueError(f"y_i value out of bounds: label {wrong}, but {x.shape[1]} classes")
 
 
-def _label(m: Any, i: int, axes: tuple[int | None, ...]) -> Any:
-    """Input ``i`` of labels as int64 for a gather: those below 0 must fail, not wrap."""
-    label = m.k.cast(m.input(i, axes=axes), "int64")
-    return m.k.select(m.k.lt(label, 0), _TOO_FAR, label)
+def _label(m: Any, i: int, like: int) -> Any:
+    """The label of this row (input ``i``) as int64; fails unless it is a column of ``like``."""
+    k = m.k
+    label = k.cast(m.input(i, axes=(0,)), "int64")
+    inside = k.apply("and", k.ge(label, 0), k.lt(label, m.extent(like, 1)))
+    k.fail(k.apply("not", inside))
+    return label
 
 
 class PickColumn(TensorOp):
@@ -56,6 +57,7 @@ class PickColumn(TensorOp):
 
     __props__: ClassVar[tuple[str, ...]] = ()
     lowering = "map"
+    can_fail = True
 
     def make_node(self, x: Any, y: Any) -> Apply:
         """A vector of the dtype of ``x``."""
@@ -69,7 +71,7 @@ class PickColumn(TensorOp):
     def body(self, node: Apply, m: Any) -> tuple[Any, ...]:
         """A gather along the columns."""
         row = None if node.inputs[0].type.broadcastable[0] else 0
-        return (m.gather(0, {1: _label(m, 1, (0,))}, axes=(row, None)),)
+        return (m.gather(0, {1: _label(m, 1, 0)}, axes=(row, None)),)
 
     def reference(self, node: Apply, x: Any, y: Any) -> Any:
         """Integer indexing."""
@@ -97,10 +99,11 @@ class PickColumn(TensorOp):
 
 
 class CheckedLabels(TensorOp):
-    """``y`` itself, after a check that each label is a column of ``x``."""
+    """``y`` itself, after a check that each label is a column of ``x`` (which is not read)."""
 
     __props__: ClassVar[tuple[str, ...]] = ()
     lowering = "map"
+    can_fail = True
 
     def make_node(self, x: Any, y: Any) -> Apply:
         """The type of ``y``."""
@@ -112,10 +115,8 @@ class CheckedLabels(TensorOp):
         return [tuple(input_shapes[1])]
 
     def body(self, node: Apply, m: Any) -> tuple[Any, ...]:
-        """The gather does the checking; its value does not matter."""
-        k, label = m.k, m.input(1, axes=(0,))
-        picked = m.gather(0, {1: _label(m, 1, (0,))}, axes=(0, None))
-        return (k.select(k.eq(picked, picked), label, label),)
+        """The label, checked."""
+        return (m.k.cast(_label(m, 1, 0), node.outputs[0].type.dtype),)
 
     def reference(self, node: Apply, x: Any, y: Any) -> Any:
         """A copy of ``y``."""
@@ -134,15 +135,19 @@ class CheckedLabels(TensorOp):
 
 
 class OneHotRows(TensorOp):
-    """``z[i, j] = v[i] if j == y[i] else 0``, with the shape of ``like`` (which is not read)."""
+    """``z[i, j] = v[i] if j == y[i] else 0``, with the shape of ``like`` (which is not read).
+
+    ``v`` may also be a matrix: ``v[i, j]`` is kept where ``j == y[i]``.
+    """
 
     __props__: ClassVar[tuple[str, ...]] = ()
     lowering = "map"
+    can_fail = True
 
     def make_node(self, v: Any, y: Any, like: Any) -> Apply:
         """A matrix of the dtype of ``v``."""
         v, y, like = as_tensor_variable(v), vector_of_labels(y), as_tensor_variable(like)
-        if v.type.ndim != 1 or like.type.ndim != 2:
+        if v.type.ndim not in (1, 2) or like.type.ndim != 2:
             raise ValueError(f"one value per row of a matrix: got {v.type} and {like.type}")
         return Apply(self, [v, y, like], [TensorType(v.type.dtype, shape=like.type.shape)()])
 
@@ -152,15 +157,16 @@ class OneHotRows(TensorOp):
 
     def body(self, node: Apply, m: Any) -> tuple[Any, ...]:
         """The value where the column is the label."""
-        k = m.k
-        here = k.eq(k.cast(m.input(1, axes=(0,)), "int64"), m.index(1))
-        return (k.select(here, m.input(0, axes=(0,)), 0),)
+        here = m.k.eq(_label(m, 1, 2), m.index(1))
+        value = m.input(0, axes=(0,) if node.inputs[0].type.ndim == 1 else (0, 1))
+        return (m.k.select(here, value, 0),)
 
     def reference(self, node: Apply, v: Any, y: Any, like: Any) -> Any:
         """Assignment by integer indexing."""
         check_labels(like, y)
         out = np.zeros(like.shape, dtype=v.dtype)
-        out[np.arange(y.shape[0]), y.astype(np.int64)] = v
+        at = np.arange(y.shape[0]), y.astype(np.int64)
+        out[at] = v if v.ndim == 1 else v[at]
         return out
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
@@ -171,7 +177,9 @@ class OneHotRows(TensorOp):
         self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
     ) -> list[Any]:
         """The gradient at the labels."""
-        return [pick_column(output_grads[0], inputs[1]), DisconnectedType()(), DisconnectedType()()]
+        (v, y, like), (g,) = inputs, output_grads
+        term = pick_column(g, y) if v.type.ndim == 1 else one_hot_rows(g, y, like)
+        return [term, DisconnectedType()(), DisconnectedType()()]
 
     def R_op(self, inputs: Sequence[Any], eval_points: Sequence[Any]) -> list[Any]:
         """Linear in the values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -105,10 +106,10 @@ def _static_reshape(x: Any, entries: list[int | None]) -> list[int | None]:
         raise ValueError(f"reshape: extents cannot be negative, got {entries}")
     result = [None if e == -1 else e for e in entries]
     if -1 in entries and None not in x.type.shape:
-        count = int(np.prod(x.type.shape, dtype=object))
+        count = math.prod(x.type.shape)
         others = [e for e in entries if e != -1]
         if None not in others and all(others):
-            product = int(np.prod(others, dtype=object))
+            product = math.prod(e for e in others if e is not None)
             if count % product == 0:
                 inferred = count // product
                 # 1 means "stretches": only where nothing but such dimensions went in.

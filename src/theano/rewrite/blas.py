@@ -158,7 +158,7 @@ def _sum_of(coefficients: Sequence[_Coefficient], dtype: str) -> Any:
     return parts[0] if len(parts) == 1 else t.add(*parts)
 
 
-@rule("blas", ("add", "sub"), tags=("GemmOptimizer", "local_gemm", "BlasOpt"), name="GemmOptimizer")
+@rule("blas", ("add", "sub", "neg"), tags=("local_gemm", "BlasOpt"), name="GemmOptimizer")
 def gemm_from_sum(node: Apply, uses: Uses) -> Result:
     """A linear combination of one product of matrices and one other matrix -> one Gemm."""
     out = node.outputs[0]

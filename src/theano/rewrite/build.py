@@ -104,8 +104,10 @@ def nonnegative(variable: Variable) -> bool:
         if value is not None:
             if value < 0:
                 return False
-        elif is_call(v, "add", "mul", "minimum") or (is_call(v, "Cast{int64}") and v.owner.inputs[0].type.dtype in DISCRETE):
-            stack.extend(v.owner.inputs)  # type: ignore[union-attr]
+        elif inner := owner_of(v, "add", "mul", "minimum"):
+            stack.extend(inner.inputs)
+        elif (cast := owner_of(v, "Cast{int64}")) and cast.inputs[0].type.dtype in DISCRETE:
+            stack.extend(cast.inputs)
         elif not is_call(v, "Shape_i") or budget < 0:
             return False
     return True

@@ -45,11 +45,26 @@ class _Sum:
         value = constant_value(variable)
         if value is not None:
             self.constants += 1
-            self.constant = self.constant + sign * np.asarray(value).astype(self.dtype)
+            with np.errstate(all="ignore"):
+                self.constant = self.constant + sign * np.asarray(value).astype(self.dtype)
             return
+        variable, coefficient = _coefficient_of(variable)
         if variable in self.terms:
             self.merged += 1
-        self.terms[variable] = self.terms.get(variable, 0) + sign
+        self.terms[variable] = self.terms.get(variable, 0) + sign * coefficient
+
+
+def _coefficient_of(variable: Variable) -> tuple[Variable, Any]:
+    """x and c of c * x."""
+    node = variable.owner
+    if node is None or not is_elemwise(node) or node.op.scalar_op.name != "mul":  # type: ignore[attr-defined]
+        return variable, 1
+    if len(node.inputs) == 2 and not variable.type.dtype.startswith("int"):
+        for c, x in (node.inputs, node.inputs[::-1]):
+            value = constant_value(c)
+            if value is not None and x.type == variable.type:
+                return x, value
+    return variable, 1
 
 
 _ADDITIVE = ("add", "sub", "neg")
@@ -126,7 +141,9 @@ class _Product:
                 return False
             self.constants += 1
             number = np.asarray(value).astype(self.dtype)
-            self.constant = self.constant * number if exponent > 0 else self.constant / number
+            with np.errstate(all="ignore"):
+                ratio = self.constant * number if exponent > 0 else self.constant / number
+            self.constant = ratio
             return True
         known = self.bases.get(variable, 0)
         if known and (known > 0) != (exponent > 0):
@@ -290,7 +307,7 @@ def _quotients(
     total: Variable, factors: Sequence[Variable], uses: Uses
 ) -> list[tuple[Variable, Variable, int]] | None:
     """The terms (a, x, sign) of a sum of quotients whose divisors are among ``factors``."""
-    found = []
+    found: list[tuple[Variable, Variable, int]] = []
     stack = [(total, 1)]
     while stack:
         v, sign = stack.pop()

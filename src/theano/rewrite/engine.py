@@ -1,9 +1,10 @@
 """The rewriting engine: rebuilds a graph bottom-up, equal nodes merged, rules applied at each node.
 
-The graph given is never changed. Every variable is resolved once: its inputs first, then the node is
-interned by (op, inputs), which merges equal computations; a node with constant inputs is computed;
-otherwise the rules that track its op are tried, and what a rule returns is resolved in the same way.
-Everything runs on an explicit stack and costs the size of the graph plus that of what rules create.
+The graph given is never changed. Every variable is resolved once: its inputs first, then the node
+is interned by (op, inputs), which merges equal computations; a node with constant inputs is
+computed; otherwise the rules that track its op are tried, and what a rule returns is resolved in
+the same way. Everything runs on an explicit stack and costs the size of the graph plus that of what
+rules create.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ class Rewriter:
             results = rule.apply(node, self.uses)
             if results is None:
                 continue
-            accepted = _fitted(rule, node, results)
+            accepted = _fitted(node, results)
             if accepted is not None and self._fired(rule.name):
                 self._adopt(accepted, node)
                 return accepted
@@ -220,7 +221,7 @@ class Rewriter:
                 continue
             if owner in self.canonical or getattr(variable.tag, "trace", None) is trace:
                 continue
-            variable.tag.trace = trace
+            variable.tag.__dict__["trace"] = trace
             stack.extend(owner.inputs)
 
     def _fired(self, name: str) -> bool:
@@ -304,13 +305,13 @@ def _fits(new: Any, old: Any) -> bool:
         return True
     if getattr(new, "dtype", None) != getattr(old, "dtype", object()):
         return False
-    patterns = getattr(new, "broadcastable", None), getattr(old, "broadcastable", None)
-    if patterns[0] is None or patterns[1] is None or len(patterns[0]) != len(patterns[1]):
+    has, wanted = getattr(new, "broadcastable", None), getattr(old, "broadcastable", None)
+    if has is None or wanted is None or len(has) != len(wanted):
         return False
-    return all(n or not o for n, o in zip(*patterns, strict=True))
+    return all(h or not w for h, w in zip(has, wanted, strict=True))
 
 
-def _fitted(rule: Rule, node: Apply, results: Sequence[Variable]) -> list[Variable] | None:
+def _fitted(node: Apply, results: Sequence[Variable | None]) -> list[Variable] | None:
     """The results if their types may replace those of ``node``'s outputs, else None."""
     accepted: list[Variable] = []
     for new, old in zip(results, node.outputs, strict=True):
@@ -332,7 +333,7 @@ def keep_notes(new: Variable, old: Variable) -> None:
         new.name = old.name
     trace = old.tag.__dict__.get("trace")
     if trace is not None:
-        new.tag.trace = trace
+        new.tag.__dict__["trace"] = trace
 
 
 def count_uses(outputs: Sequence[Variable], blockers: Iterable[Variable]) -> dict[Variable, int]:

@@ -48,7 +48,7 @@ def _known_small(node: Apply) -> bool:
         return True
     sizes = [abs(float(np.max(v.data, initial=0))) for v in node.inputs]  # type: ignore[attr-defined]
     held = max(v.data.size for v in node.inputs)  # type: ignore[attr-defined]
-    return held * math.prod(max(size, 1.0) for size in sizes) <= LIMIT
+    return bool(held * math.prod(max(size, 1.0) for size in sizes) <= LIMIT)
 
 
 def _constants(node: Apply, values: Sequence[Any]) -> list[Variable] | None:

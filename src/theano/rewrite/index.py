@@ -11,7 +11,7 @@ from theano.ops import sizes
 from theano.rewrite.build import constant_value, is_elemwise, owner_of, same_kind, same_pattern, t
 from theano.rewrite.engine import Uses
 from theano.rewrite.pattern import rule
-from theano.rewrite.useless import stretched_value
+from theano.rewrite.useless import filled_with, stretched_value
 
 Result = Sequence[Variable] | None
 
@@ -103,9 +103,8 @@ def local_subtensor_of_alloc(node: Apply) -> Result:
     scalar = t.dimshuffle(value) if value.type.ndim else value
     if out.type.ndim == 0:
         return [scalar]
-    shape = node.op.infer_shape(
-        node, [tuple(sizes.simple(t.shape_i(x, i)) for i in range(x.type.ndim))]
-    )[0]  # type: ignore[attr-defined]
+    extents = tuple(sizes.simple(t.shape_i(x, axis)) for axis in range(x.type.ndim))
+    shape = node.op.infer_shape(node, [extents])[0]  # type: ignore[attr-defined]
     made = t.alloc(scalar, *map(sizes.variable, shape))
     return [made] if same_pattern(made, out) else None
 
@@ -176,11 +175,7 @@ def local_useless_inc_subtensor(node: Apply) -> Result:
     """x[i] += 0 -> x; x[:] = y -> y; x[:] += y -> x + y."""
     x, y = node.inputs[:2]
     sets = node.op.set_instead_of_inc  # type: ignore[attr-defined]
-    value = constant_value(y)
-    if value is None:
-        filled = stretched_value(y)
-        value = None if filled is None else constant_value(filled)
-    if value is not None and value == 0 and not sets:
+    if filled_with(y) == 0 and not sets:
         return [x]
     if type(node.op).__name__ != "IncSubtensor":
         return None
@@ -197,9 +192,7 @@ def local_incsubtensor_of_zeros_to_setsubtensor(node: Apply) -> Result:
     """zeros[i] += y -> zeros[i] = y: nothing to read."""
     if node.op.set_instead_of_inc:  # type: ignore[attr-defined]
         return None
-    value = stretched_value(node.inputs[0])
-    value = node.inputs[0] if value is None else value
-    if constant_value(value) != 0:
+    if filled_with(node.inputs[0]) != 0:
         return None
     return [type(node.op)(node.op.idx_list, set_instead_of_inc=True)(*node.inputs)]  # type: ignore[attr-defined,call-arg]
 
@@ -224,8 +217,7 @@ def _zero_base(node: Apply | None) -> bool:
     """Whether a node adds into zeros."""
     if node is None or node.op.set_instead_of_inc:  # type: ignore[attr-defined]
         return False
-    value = stretched_value(node.inputs[0])
-    return constant_value(node.inputs[0] if value is None else value) == 0
+    return bool(filled_with(node.inputs[0]) == 0)
 
 
 @rule("canonicalize", ("add",), name="local_IncSubtensor_serialize")

@@ -18,7 +18,7 @@ from theano.rewrite.build import constant_value, owner_of, same_kind, t
 from theano.rewrite.engine import Uses
 from theano.rewrite.pattern import rule
 from theano.rewrite.stabilize import factors_of, is_shifted
-from theano.rewrite.useless import stretched_value
+from theano.rewrite.useless import filled_with, stretched_value
 
 Result = Sequence[Variable] | None
 
@@ -136,8 +136,7 @@ def local_one_hot_rows(node: Apply, uses: Uses) -> Result:
     zeros, values, rows, labels = node.inputs
     if not zeros.type.dtype.startswith("float") or values.type.ndim != 1:
         return None
-    value = stretched_value(zeros)
-    if value is None or constant_value(value) != 0 or not _is_arange_of(rows, zeros, labels, uses):
+    if filled_with(zeros) != 0 or not _is_arange_of(rows, zeros, labels, uses):
         return None
     model = owner_of(zeros, "second")
     like = zeros if model is None else model.inputs[0]
@@ -244,7 +243,7 @@ def local_argmax_pushdown(node: Apply) -> Result:
     if inner is None or tuple(node.op.axis) != (1,):  # type: ignore[attr-defined]
         return None
     x = inner.inputs[0] if len(inner.inputs) == 1 else t.add(*inner.inputs)
-    return [type(node.op)((1,))(x)]
+    return [t.argmax(x, axis=1)]
 
 
 # after the rule for labels, which is more specific

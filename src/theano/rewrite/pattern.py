@@ -26,6 +26,8 @@ from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.registry import apply
 from theano.rewrite.engine import Rule, Uses, key_of
 
+Local = Callable[[Apply, Uses], Sequence[Variable] | None]
+
 #: all rules, in order of declaration
 RULES: list[Rule] = []
 
@@ -190,7 +192,8 @@ def rule(
     """Declare a rule of a stage.
 
     The function's parameters are holes and it returns (pattern, replacement); or, with ``tracks``
-    (keys of ops; ``"*"`` for all), it takes ``node`` (and ``uses`` if it wants client counts) and returns None or new outputs.
+    (keys of ops; ``"*"`` for all), it takes ``node``, and ``uses`` if it asks about clients, and
+    returns None or new outputs.
 
     Parameters: ``name`` (default the function's), ``when`` (a guard on bound holes by name),
     ``tags`` (for including and excluding), ``ints`` (whether a pattern holds for integer dtypes),
@@ -210,7 +213,7 @@ def rule(
     return declare
 
 
-def _plain(function: Callable[..., Any]) -> Callable[[Apply, Uses], Sequence[Variable] | None]:
+def _plain(function: Callable[..., Any]) -> Local:
     if len(inspect.signature(function).parameters) == 2:
         return function
 
@@ -223,7 +226,7 @@ def _plain(function: Callable[..., Any]) -> Callable[[Apply, Uses], Sequence[Var
 
 def _pair(
     function: Callable[..., Any], when: Callable[..., bool] | None, ints: bool
-) -> tuple[Callable[[Apply, Uses], Sequence[Variable] | None], tuple[str, ...], tuple[Any, Any]]:
+) -> tuple[Local, tuple[str, ...], tuple[Any, Any]]:
     names = list(inspect.signature(function).parameters)
     left, right = function(*(Hole(name) for name in names))
     assert isinstance(left, Call)

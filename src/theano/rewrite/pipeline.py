@@ -24,8 +24,8 @@ from theano.rewrite.pattern import RULES
 
 #: modules that declare rules, in the order in which rules of one stage are tried
 _MODULES: Final = (
-    "useless", "canonicalize", "powers", "shape", "index", "reduce", "stabilize", "nn", "specialize",
-    "blas",
+    "useless", "canonicalize", "powers", "shape", "index", "reduce", "stabilize", "nn",
+    "specialize", "blas",
 )  # fmt: skip
 
 _loaded: list[str] = []
@@ -52,15 +52,19 @@ FAST_RUN: Final = (
     _pass("specialize", "useless", "shape", "specialize", "blas", limit=1),
 )
 
+ALWAYS: Final = (_pass("stabilize", "stabilize"),)
 FAST_COMPILE: Final = (_pass("stabilize", "useless", "shape", "stabilize"),)
 STABILIZE: Final = FAST_RUN[:2]
-MERGE: Final = (Pass("merge", frozenset(), folds=False, limit=1),)
+MERGE: Final = (Pass("merge", frozenset(), folds=False, limit=1), *ALWAYS)
 
 LEVELS: Final = {
     None: (), "None": (), "none": (), "o0": (), "merge": MERGE, "fast_compile": FAST_COMPILE,
     "o1": FAST_COMPILE, "o2": FAST_RUN, "o3": FAST_RUN, "o4": FAST_RUN, "fast_run": FAST_RUN,
     "fast_run_stable": STABILIZE, "stabilize": STABILIZE, "unsafe": FAST_RUN,
 }  # fmt: skip
+
+#: in ``including`` these ask for passes, not for their rules everywhere
+_STAGES: Final = frozenset({"useless", "canonicalize", "shape", "stabilize", "specialize", "blas"})
 
 #: rules that run only when asked for by tag
 _OPT_IN: Final = frozenset({"unsafe", "local_ultra_fast_sigmoid", "local_hard_sigmoid"})
@@ -85,7 +89,7 @@ def optimize(
     Parameters
     ----------
     inputs : variables to keep as they are (roots are kept in any case).
-    including : tags or names of rules to add to the level's.
+    including : tags or names of rules, or names of passes, to add to the level's.
     excluding : tags or names of rules, or names of passes, to leave out.
     level : 'fast_run' (o2, o3, o4), 'fast_compile' (o1), 'stabilize', 'merge', 'unsafe', None.
     report : filled with what happened.
@@ -101,15 +105,27 @@ def optimize(
         raise ValueError(f"Unknown optimizer {level!r}; there are: {names}.")
     if level == "unsafe":
         wanted.add("unsafe")
-    results = list(outputs)
+    hidden = {v: v.clone() for v in inputs if v.owner is not None}
+    results = traverse.rebuild(outputs, hidden) if hidden else list(outputs)
+    inputs = [hidden.get(v, v) for v in inputs]
     with change_flags(compute_test_value="off"), _without_gc():
-        for step in LEVELS[level] or ALWAYS:
+        for step in _passes(level, wanted):
             if step.name not in unwanted:
-                rules = select(step.stages, wanted, unwanted)
+                rules = select(step.stages, wanted - _STAGES, unwanted)
                 results = _run(step, inputs, results, rules, unwanted, report)
         if expand:
             results = _expand(inputs, results, level, wanted, unwanted, report)
-    return results
+    shown = {new: old for old, new in hidden.items()}
+    return traverse.rebuild(results, shown) if hidden else results
+
+
+def _passes(level: str | None, wanted: set[str]) -> list[Pass]:
+    """The level's passes, and in their places those of the full pipeline asked for by name."""
+    own = LEVELS[level] or ALWAYS
+    names = {step.name for step in own}
+    full = [step for step in FAST_RUN if step.name in wanted and step.name not in names]
+    order = {step.name: place for place, step in enumerate(FAST_RUN)}
+    return sorted([*own, *full], key=lambda step: order.get(step.name, -1))
 
 
 @contextlib.contextmanager
@@ -163,7 +179,7 @@ def _expand(
 ) -> list[Variable]:  # fmt: skip
     rules = list(expand_rules())
     if level not in (None, "None", "none", "o0", "merge"):
-        rules += select(_AFTER_EXPANSION, wanted, unwanted)
+        rules += select(_AFTER_EXPANSION, wanted - _STAGES, unwanted)
     folder = fold if level is not None and "constant_folding" not in unwanted else None
     return (
         _run(Pass("expand", frozenset(), limit=2), inputs, outputs, rules, unwanted, report)
@@ -178,6 +194,3 @@ def _note(
     if report.keep_text:
         report.passes.append((name, len(traverse.toposort(outputs, inputs))))
         report.texts.append((name, "\n".join(text.expression(v) for v in outputs)))
-
-
-ALWAYS: Final = (_pass("stabilize", "stabilize"),)

@@ -7,8 +7,10 @@ from typing import Any
 
 from theano.core import dtypes
 from theano.core.dtypes import DISCRETE
-from theano.graph.nodes import Apply, Variable
+from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.registry import apply
+from theano.graph.tensor_type import TensorConstant
+from theano.ops.scalar import to_output
 from theano.rewrite.build import (
     constant_value,
     is_call,
@@ -152,7 +154,7 @@ def local_useless_extreme(node: Apply) -> Result:
 
 @rule("useless", ("and_", "or_"))
 def local_useless_logic(node: Apply) -> Result:
-    """and(x, True) -> x, or(x, False) -> x, and(x, False) -> False, or(x, True) -> True; f(x, x)."""
+    """and(x, True) -> x, or(x, False) -> x, and(x, False) -> False, or(x, True) -> True."""
     if node.outputs[0].type.dtype != "bool":
         return None
     x, y = node.inputs
@@ -179,7 +181,7 @@ def local_useless_dimshuffle(node: Apply) -> Result:
         return [apply("dimshuffle", inner.inputs[0], *merged)]
     inner = owner_of(x, "second")
     if inner is not None:
-        parts = [v for v in inner.inputs]
+        parts = inner.inputs
         dropped = node.op.drop  # type: ignore[attr-defined]
         if all(v.type.broadcastable[d] for v in parts for d in dropped):
             return [t.fill(*(apply("dimshuffle", v, *order) for v in parts))]
@@ -204,6 +206,16 @@ def stretched_value(variable: Variable) -> Variable | None:
     return (
         apply("dimshuffle", value, *("x",) * missing, *range(value.type.ndim)) if missing else value
     )
+
+
+def filled_with(variable: Variable) -> Any:
+    """The number that ``variable``, a constant or a fill, holds everywhere; None if none."""
+    for _ in range(4):
+        node = owner_of(variable, *_FILLS, "DimShuffle")
+        if node is None:
+            break
+        variable = node.inputs[1 if key(node) == "second" else 0]
+    return constant_value(variable)
 
 
 def key(node: Apply) -> str:
@@ -272,6 +284,24 @@ def _refill(made: Any, fill: Variable) -> Any:
     if all(made.type.broadcastable):
         return t.alloc(made, *node.inputs[1:])
     return t.fill(fill, made)
+
+
+@rule("useless", ("*",))
+def local_upcast_elemwise_constant_inputs(node: Apply) -> Result:
+    """Constants get the dtype that the op casts them to: equal ones merge."""
+    row = getattr(node.op, "scalar_op", None)
+    if row is None or row.operands is not to_output or row.arity == 1:
+        return None
+    dtype = node.outputs[0].type.dtype
+    if all(v.type.dtype == dtype or not isinstance(v, Constant) for v in node.inputs):
+        return None
+    if dtype in DISCRETE or dtype.startswith("complex"):
+        return None
+    made = node.op(*(
+        TensorConstant(v.type.clone(dtype=dtype), v.data.astype(dtype)) if isinstance(v, Constant)
+        and v.type.dtype in DISCRETE | {"float32", "float64"} else v for v in node.inputs
+    ))  # fmt: skip
+    return [made] if made.type == node.outputs[0].type else None
 
 
 @rule("useless", ("*",))

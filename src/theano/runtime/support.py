@@ -109,7 +109,7 @@ class Support:
         native = self._compile(text, threads.EXPORTS, threads.imports())
         pool = threads.pool()
         pool.attach(native["th_worker"])
-        return {"th_parallel": native["th_parallel"], "th_pool": pool.address}
+        return {**native, "th_pool": pool.address}
 
     def _memory(self) -> Mapping[str, int]:
         table = capi.symbols()
@@ -139,6 +139,7 @@ GROUPS: dict[str, Callable[[Support], Mapping[str, int]]] = {
 SYMBOL_GROUP: dict[str, str] = {
     "th_parallel": "threads",
     "th_pool": "threads",
+    "th_nap": "threads",
     **dict.fromkeys(memory.EXPORTS, "memory"),
     "th_copy": "copy",
     "th_sgemm": "sgemm",

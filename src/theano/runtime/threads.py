@@ -20,7 +20,7 @@ import sys
 import threading
 from typing import Final
 
-EXPORTS: Final = ("th_worker", "th_parallel")
+EXPORTS: Final = ("th_worker", "th_parallel", "th_nap")
 _POOL_BYTES: Final = 512
 _SPINS: Final = 4000
 _SLOT: Final = {
@@ -136,7 +136,7 @@ def imports() -> dict[str, int]:
 
 
 def _primitives(architecture: str, platform: str) -> str:
-    """Return IR for pause, yield, wait(word, value) and wake(word) on this system."""
+    """Return IR for pause, yield, nap, wait(word, value) and wake(word) here."""
     pause = {
         "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
         "aarch64": ("declare void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"),
@@ -145,7 +145,8 @@ def _primitives(architecture: str, platform: str) -> str:
     if platform == "linux" and architecture in _FUTEX:
         number = _FUTEX[architecture]
         declare = "declare i64 @syscall(i64, ...)\ndeclare i32 @sched_yield()"
-        give_way = "call i32 @sched_yield()"
+        declare += "\ndeclare i32 @usleep(i32)"
+        give_way, nap = "call i32 @sched_yield()", "call i32 @usleep(i32 50)"
         wait = (
             f"call i64 (i64, ...) @syscall(i64 {number}, ptr %word, i32 128, i32 %value, ptr null)"
         )
@@ -153,9 +154,11 @@ def _primitives(architecture: str, platform: str) -> str:
     elif platform == "win32":
         declare = "declare void @Sleep(i32)\ndeclare i32 @SwitchToThread()"
         give_way, wait, wake = "call i32 @SwitchToThread()", "call void @Sleep(i32 1)", ""
+        nap = wait
     else:
         declare = "declare i32 @usleep(i32)\ndeclare i32 @sched_yield()"
         give_way, wait, wake = "call i32 @sched_yield()", "call i32 @usleep(i32 200)", ""
+        nap = wait
     return f"""{pause[0]}
 {declare}
 define internal void @pause() alwaysinline {{
@@ -168,6 +171,10 @@ define internal void @give_way() {{
 }}
 define internal void @wait(ptr %word, i32 %value) {{
   {wait}
+  ret void
+}}
+define internal void @doze() {{
+  {nap}
   ret void
 }}
 define internal void @wake(ptr %word) {{
@@ -216,6 +223,12 @@ run:
   %before = atomicrmw add ptr %done.p, i64 1 acq_rel
   br label %next
 out:
+  ret void
+}
+
+; Sleep for a moment; the GIL must be free.
+define void @th_nap() {
+  call void @doze()
   ret void
 }
 

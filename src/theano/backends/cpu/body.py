@@ -101,6 +101,9 @@ class Body:
         assert self.accumulate is not None
         self.accumulate(s, self.value(s.value))
 
+    def _fail_if(self, s: ir.Fail) -> None:
+        self.e.fail(self.value(s.value))
+
     def _load(self, s: ir.Load) -> None:
         operand = self.layout.kernel.operand(s.operand)
         place = self.places[s.operand]
@@ -231,6 +234,7 @@ _WRITERS: dict[type, Callable[[Body, ir.Stmt], None]] = {
     ir.Apply: Body._apply,  # type: ignore[dict-item]
     ir.Accumulate: Body._accumulate,  # type: ignore[dict-item]
     ir.Load: Body._load,  # type: ignore[dict-item]
+    ir.Fail: Body._fail_if,  # type: ignore[dict-item]
     ir.Store: Body._store,  # type: ignore[dict-item]
 }
 

@@ -17,12 +17,12 @@ ROWS = 8
 
 
 def columns_possible(plan: Plan) -> bool:
-    """Whether the kernel is one loop over the inner axes and code after it, with no positions."""
+    """Whether the kernel is one loop over the inner axes, then code after it; no gathers."""
     kernel = plan.kernel
     loops = [i for i, s in enumerate(kernel.stages) if s.kind == "loop"]
     gathers = any(o.gather for o in kernel.operands)
     return (
-        bool(kernel.outer) and loops == [0] and not plan.indexes_axes and not gathers
+        bool(kernel.outer) and loops == [0] and not gathers
         and plan.lanes > 1
     )  # fmt: skip
 
@@ -30,6 +30,9 @@ def columns_possible(plan: Plan) -> bool:
 def render_columns(plan: Plan, symbol: str, module: Emitter) -> str:
     """``void @symbol(ptr ctx, i64 chunk)``; chunks are ranges of columns."""
     return Columns(plan, symbol, module).render()
+
+
+Row = Callable[[str], tuple[dict[str, str], dict[str, str]]]  # flat row -> indices, pointers
 
 
 class Columns:
@@ -47,6 +50,7 @@ class Columns:
         self.loop = plan.kernel.stages[0]
         self.after = plan.kernel.stages[1:]
         self.accs = [s for s in self.loop.body if isinstance(s, ir.Accumulate)]
+        self.where: dict[str, str] = {}
         self.tiles: dict[str, list[tuple[str, str]]] = {}  # acc -> (dtype, buffer)
 
     def render(self) -> str:
@@ -71,13 +75,14 @@ class Columns:
             where = dict(zip(kernel.outer[:-1], decompose(f, flat, others), strict=True))
             pointers = {o.name: advance(f, layout, o, bases[o.name], where) for o in kernel.operands}
 
-            def row(number: str) -> dict[str, str]:
+            def row(number: str) -> tuple[dict[str, str], dict[str, str]]:
                 at = dict(zip(kernel.inner, decompose(f, number, inner), strict=True))
-                return {o.name: advance(f, layout, o, pointers[o.name], at)
-                        for o in kernel.operands}  # fmt: skip
+                return {**where, **at}, {o.name: advance(f, layout, o, pointers[o.name], at)
+                                         for o in kernel.operands}  # fmt: skip
 
             def tile(column: str, carried: list[str]) -> list[str]:
                 last = f.least(f.i64("add", column, str(TILE)), stop)
+                self.where = where
                 self._tile(env, pointers, row, rows, column, last)
                 return []
 
@@ -90,7 +95,7 @@ class Columns:
 
     def _tile(
         self, env: dict[str, Value], pointers: dict[str, str],
-        row: Callable[[str], dict[str, str]], rows: str, start: str, stop: str,
+        row: Row, rows: str, start: str, stop: str,
     ) -> None:  # fmt: skip
         from theano.backends.cpu.render import vector_loop
 
@@ -114,8 +119,8 @@ class Columns:
         self._finish(env, pointers, start, stop)
 
     def _rows(
-        self, env: dict[str, Value], row: Callable[[str], dict[str, str]], first: str, end: str,
-        step: int, start: str, stop: str,
+        self, env: dict[str, Value], row: Row, first: str, end: str, step: int, start: str,
+        stop: str,
     ) -> None:  # fmt: skip
         from theano.backends.cpu.render import vector_loop
 
@@ -128,8 +133,8 @@ class Columns:
             def point(position: str, mask: str | None, carried: list[str]) -> list[str]:
                 place = f.i64("sub", position, start)
                 state = {s.out: self._get(s, place, mask) for s in self.accs}
-                for n, pointers in zip(numbers, near, strict=True):
-                    self._point(env, pointers, n, position, mask, state)
+                for n, (at, pointers) in zip(numbers, near, strict=True):
+                    self._point(env, pointers, at, n, position, mask, state)
                 for s in self.accs:
                     self._put(s, state[s.out], place, mask)
                 return []
@@ -140,10 +145,11 @@ class Columns:
         f.loop(first, end, step, [], strip)
 
     def _point(
-        self, env: dict[str, Value], pointers: dict[str, str], number: str, position: str,
-        mask: str | None, state: dict[str, list[str]],
+        self, env: dict[str, Value], pointers: dict[str, str], at: dict[str, str], number: str,
+        position: str, mask: str | None, state: dict[str, list[str]],
     ) -> None:  # fmt: skip
         body = self._body(env, pointers, position, mask)
+        body.indices = at
 
         def take(s: ir.Accumulate, value: str) -> None:
             new = [value]
@@ -173,6 +179,7 @@ class Columns:
 
         def point(position: str, mask: str | None, carried: list[str]) -> list[str]:
             body = self._body(env, pointers, position, mask)
+            body.indices = self.where
             for s in self.accs:
                 found = self._get(s, f.i64("sub", position, start), mask)
                 body.env[s.out] = Value(s.dtype, vector=found[0])

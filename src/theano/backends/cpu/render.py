@@ -250,7 +250,7 @@ class Map:
             for s in plan.statements
             if isinstance(s, (ir.Load, ir.Store)) and s.index and s.operand not in self.rows
         }
-        hoisted = {s.out for s in plan.statements if not isinstance(s, ir.Store)} & plan.uniform
+        hoisted = {s.out for s in plan.statements if hasattr(s, "out")} & plan.uniform
         self.hoisted = hoisted if plan.lanes > 1 else set()
         self.passed = self._passed()
         self.moving = [
@@ -262,7 +262,7 @@ class Map:
         """Hoisted values that the vector loop needs: (name, dtype)."""
         constants = {s.out for s in self.plan.statements if isinstance(s, ir.Const)}
         dtypes = {s.out: getattr(s, "dtype", "int64") for s in self.plan.statements
-                  if not isinstance(s, ir.Store)}  # fmt: skip
+                  if hasattr(s, "out")}  # fmt: skip
         dtypes.update({p.name: p.dtype for p in self.kernel.scalars})
         needed: dict[str, str] = {}
         for s in self.plan.statements:
@@ -270,7 +270,7 @@ class Map:
                 continue
             index = () if getattr(s, "operand", "") in self.rows else getattr(s, "index", ())
             used = [*getattr(s, "args", ()), *index]
-            used += [s.value] if isinstance(s, ir.Store) else []
+            used += [s.value] if isinstance(s, (ir.Store, ir.Fail)) else []
             for name in used:
                 known = name in self.hoisted or name in {p.name for p in self.kernel.scalars}
                 if known and name not in constants:

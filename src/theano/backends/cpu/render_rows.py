@@ -48,7 +48,7 @@ def value_dtypes(kernel: ir.Kernel) -> dict[str, str]:
     found = {p.name: p.dtype for p in kernel.scalars}
     for stage in kernel.stages:
         for s in stage.body:
-            if not isinstance(s, ir.Store):
+            if hasattr(s, "out"):
                 found[s.out] = getattr(s, "dtype", "int64")
     return found
 

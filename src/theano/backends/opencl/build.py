@@ -20,6 +20,7 @@ from theano.backends.opencl.compiler import Bound, Launcher, build, check_double
 from theano.backends.opencl.device import (
     Device,
     DeviceArray,
+    DeviceMissing,
     c_strides,
     nbytes,
     open_device,
@@ -31,6 +32,8 @@ from theano.backends.opencl.render import render_kernel
 from theano.kernel import ir
 from theano.kernel.prims import evaluate
 from theano.lower import program as pg
+
+__all__ = ["CompiledProgram", "DeviceMissing", "NotOnDevice", "compile_program"]
 
 
 @dataclass
@@ -295,9 +298,9 @@ class Run:
             else:
                 condition = step.prim == "select" and position == 0
                 values.append(np.asarray(given, "bool" if condition else step.operand_dtype))
-        if step.prim in ("idiv", "mod") and step.dtype.startswith(("int", "uint")):
-            if values[1] == 0:
-                self.failed("integer division by zero")
+        whole = step.dtype.startswith(("int", "uint"))
+        if whole and step.prim in ("idiv", "mod") and values[1] == 0:
+            self.failed("integer division by zero")
         self.registers[step.out] = evaluate(step.prim, tuple(values), step.dtype)
 
     def dim(self, step: pg.Dim) -> None:

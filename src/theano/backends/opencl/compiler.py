@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from theano.backends.opencl import schedule
-from theano.backends.opencl.device import Device, c_strides, packed
+from theano.backends.opencl.device import UNCACHED, Device, c_strides, packed
 from theano.backends.opencl.prelude import module
 from theano.backends.opencl.prims import NotOnDevice
 from theano.backends.opencl.render import KernelCode, render_kernel
@@ -54,7 +54,7 @@ def build(device: Device, source: str) -> Module:
     found = device.programs.get(source)
     if found is None:
         found = device.programs[source] = Module(device, source)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def check_doubles(device: Device, needed: bool) -> None:
@@ -74,8 +74,7 @@ def _build(device: Device, source: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # cache_dir=False: the driver has a cache of its own, and pyopencl's holds pickles.
-            return cl.Program(device.context, source).build(options=options, cache_dir=False)
+            return cl.Program(device.context, source).build(options=options, cache_dir=UNCACHED)
     except cl.Error as error:
         raise BuildError(
             f"The OpenCL compiler of {device.name} ({device}) refused a kernel:\n{error}"

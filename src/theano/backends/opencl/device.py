@@ -22,6 +22,8 @@ from theano.core.devices import REMEDY, DeviceSpec, parse_device
 _GRANULE: Final = 256
 _KEPT: Final = 1 << 28  # bytes of free memory kept for later calls
 _TABLES: Final = 1024
+# Of pyopencl's own cache of binaries: it holds pickles, and drivers have caches of their own.
+UNCACHED: Final[Any] = False
 _PROBE: Final = "__kernel void probe(__global int *x) { x[get_global_id(0)] = 1; }"
 
 
@@ -90,7 +92,7 @@ class Pool:
         return max(-(-size // step), 1) * step
 
     def take(self, size: int) -> Any:
-        """A buffer of at least ``size`` bytes with unknown contents; MemoryError if there is none."""
+        """A buffer of at least ``size`` bytes with unknown contents, or MemoryError."""
         rounded = self.size_of(size)
         waiting = self.free.get(rounded)
         if waiting:
@@ -104,7 +106,8 @@ class Pool:
         except (cl.MemoryError, cl.LogicError, cl.RuntimeError) as error:
             self.clear()
             raise MemoryError(
-                f"the OpenCL device has no {rounded:,} bytes left ({self.used:,} are in use): {error}"
+                f"the OpenCL device has no {rounded:,} bytes left, {self.used:,} are in use: "
+                f"{error}"
             ) from error
         self.used += rounded
         return buffer
@@ -219,7 +222,7 @@ def _probe(device: Device) -> None:
     import pyopencl as cl
 
     try:
-        cl.Program(device.context, _PROBE).build(cache_dir=False)
+        cl.Program(device.context, _PROBE).build(cache_dir=UNCACHED)
     except cl.Error as error:
         reason = next((line for line in str(error).splitlines() if "error:" in line), str(error))
         old = "unknown target CPU" in reason
@@ -253,11 +256,12 @@ def _find(spec: DeviceSpec) -> Any:
     names = ", ".join(f"{i}: {p.name.strip()}" for i, p in enumerate(platforms)) or "none"
     if spec.platform >= len(platforms):
         raise DeviceMissing(f"{spec} names platform {spec.platform}; there are {names}.")
-    devices = platforms[spec.platform].get_devices()
+    platform = platforms[spec.platform]
+    devices = platform.get_devices()
     if spec.index >= len(devices):
         raise DeviceMissing(
-            f"{spec} names device {spec.index} of platform {platforms[spec.platform].name.strip()}, "
-            f"which has {len(devices)}."
+            f"{spec} names device {spec.index} of platform {platform.name.strip()}, which has "
+            f"{len(devices)}."
         )
     return devices[spec.index]
 

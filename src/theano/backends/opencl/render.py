@@ -91,6 +91,8 @@ def _can_fail(kernel: ir.Kernel) -> Iterator[bool]:
     for s in (s for stage in kernel.stages for s in stage.body):
         if isinstance(s, (ir.Load, ir.Store)):
             yield bool(s.index)
+        elif isinstance(s, ir.Fail):
+            yield True
         elif isinstance(s, ir.Apply):
             yield s.prim in ("idiv", "mod") and np.dtype(s.dtype).kind in "iu"
 
@@ -239,7 +241,7 @@ class _Function:
 
     def _value_dtype(self, stage: ir.Stage, name: str) -> str:
         for s in stage.body:
-            if not isinstance(s, ir.Store) and s.out == name:
+            if not isinstance(s, (ir.Store, ir.Fail)) and s.out == name:
                 return getattr(s, "dtype", "int64")  # a position has no dtype of its own
         return self.dtypes[name]
 
@@ -401,6 +403,9 @@ class _Function:
         if s.index:
             self.put("} }")
 
+    def fail(self, s: ir.Fail) -> None:
+        self.put(f"if (v_{s.value}) {_FAIL}")
+
     def accumulate(self, s: ir.Accumulate) -> None:
         dtype = self.dtypes[s.value]
         self.put(self._combine(s, dtype, (f"p_{s.out}", f"q_{s.out}"), (f"v_{s.value}", "q")))
@@ -423,4 +428,5 @@ _STATEMENTS: Final[dict[type, Any]] = {
     ir.Load: _Function.load,
     ir.Store: _Function.store,
     ir.Accumulate: _Function.accumulate,
+    ir.Fail: _Function.fail,
 }
