@@ -11,7 +11,7 @@ pytest.importorskip("pyopencl", reason="the extra theano[opencl] is not installe
 
 from theano.backends.opencl import prims
 from theano.backends.opencl.compiler import run_kernel
-from theano.backends.opencl.device import Device, DeviceMissing, open_device
+from theano.backends.opencl.device import Device, DeviceMissing, first_working
 from theano.core.errors import MissingSpelling
 from theano.kernel import ir
 from theano.kernel.build import Builder
@@ -25,7 +25,7 @@ ALL = ("bool", *INTS, *UINTS, "float32", "float64")
 @pytest.fixture(scope="module")
 def device() -> Device:
     try:
-        return open_device("opencl0:0")
+        return first_working()
     except DeviceMissing as error:
         pytest.skip(str(error))
 

@@ -531,10 +531,10 @@ def test_clone_replaces_and_copies():
     x, y = T.dscalars("x", "y")
     z = T.exp(x) + x
     other = theano.clone(z, replace={x: y * 2})
-    assert theano.function([y], other)(1) == np.exp(2) + 2
-    assert theano.function([x], z)(1) == np.exp(1) + 1
+    assert theano.function([y], other)(0) == 1
+    assert theano.function([x], z)(0) == 1
     self_reference = theano.clone(z, {x: x + 1})
-    assert theano.function([x], self_reference)(0) == np.exp(1) + 1
+    assert theano.function([x], self_reference)(-1) == 1
     copied = theano.clone([z, z * 2])
     assert copied[0] is not z
     assert copied[0] is copied[1].owner.inputs[0]

@@ -76,3 +76,25 @@ def test_every_way_gives_the_same(name, choices, with_gradient, with_update):
         results.append([*f(value), *f(value), s.get_value()])
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-9)
+
+
+def test_an_array_that_is_lent_is_read_before_it_is_overwritten():
+    s = T.dmatrix("s")
+    shifted = s - s.max(axis=1, keepdims=True)
+    value = np.random.default_rng(1).normal(size=(4, 3))
+    outputs = [T.tanh(s) * shifted, shifted.sum()]
+    expected = theano.function([s], outputs, mode=theano.Mode("py", None))(value)
+    got = theano.function([s], outputs, mode=MODES["all"])(value)
+    np.testing.assert_allclose(got[0], expected[0])
+
+
+def test_a_loop_after_a_reduction_of_the_leading_axis():
+    x = T.dmatrix("x")
+    scaled = x * x.mean(axis=0)
+    joined = T.concatenate([scaled, scaled], axis=0)[scaled.shape[0] :] + scaled
+    output = T.grad(joined.sum(), x)
+    value = np.random.default_rng(1).normal(size=(4, 3))
+    expected = theano.function([x], output, mode=theano.Mode("py", None))(value)
+    np.testing.assert_allclose(
+        theano.function([x], output, mode=MODES["all"])(value), expected, rtol=1e-12
+    )

@@ -10,14 +10,14 @@ import numpy as np
 GLYPHS: Final = {
     "0": "ehhhhhe0", "1": "4c4444e0", "2": "eh168gv0", "3": "eh161he0", "4": "26aiv220",
     "5": "vgu11he0", "6": "68guhhe0", "7": "v1224440", "8": "ehhehhe0", "9": "ehhf12c0",
-    ".": "00000cc0", ",": "00000c48", "-": "000e0000", ":": "0cc0cc00", "a": "00e1fhf0",
-    "b": "gguhhhu0", "c": "00fgggf0", "d": "11fhhhf0", "e": "00ehvgf0", "f": "68u88880",
-    "g": "00fhhf1e", "h": "gguhhhh0", "i": "40c444e0", "j": "20622ic0", "k": "ggikoki0",
-    "l": "c44444e0", "m": "00qllll0", "n": "00uhhhh0", "o": "00ehhhe0", "p": "00uhhugg",
-    "q": "00fhhf11", "r": "00moggg0", "s": "00fge1u0", "t": "88u88860", "u": "00hhhhf0",
-    "v": "00hhaa40", "w": "00lllla0", "x": "00ha4ah0", "y": "00hhhf1e", "z": "00v248v0",
-    "L": "ggggggv0", "M": "hrllhhh0", "N": "hppljjh0", "P": "uhhuggg0", "T": "v4444440",
-    "W": "hhhllla0", "C": "ehggghe0",
+    ".": "00000cc0", ",": "00000c48", "-": "000e0000", ":": "0cc0cc00", "(": "24888420",
+    ")": "84222480", "a": "00e1fhf0", "b": "gguhhhu0", "c": "00fgggf0", "d": "11fhhhf0",
+    "e": "00ehvgf0", "f": "68u88880", "g": "00fhhf1e", "h": "gguhhhh0", "i": "40c444e0",
+    "j": "20622ic0", "k": "ggikoki0", "l": "c44444e0", "m": "00qllll0", "n": "00uhhhh0",
+    "o": "00ehhhe0", "p": "00uhhugg", "q": "00fhhf11", "r": "00moggg0", "s": "00fge1u0",
+    "t": "88u88860", "u": "00hhhhf0", "v": "00hhaa40", "w": "00lllla0", "x": "00ha4ah0",
+    "y": "00hhhf1e", "z": "00v248v0", "L": "ggggggv0", "M": "hrllhhh0", "N": "hppljjh0",
+    "P": "uhhuggg0", "T": "v4444440", "W": "hhhllla0", "C": "ehggghe0",
 }  # fmt: skip
 ROWS: Final = 8
 

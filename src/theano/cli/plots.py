@@ -7,6 +7,7 @@ A picture drawn here is an array of pixels, uint8 of shape (height, width, 3), w
 from __future__ import annotations
 
 import importlib.util
+import math
 import struct
 import zlib
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def filters(path: Path, weights: Any, side: int, titles: Sequence[str], title: s
     """Show each column of ``weights`` as an image of ``side`` × ``side`` pixels, as PNG.
 
     Blue weights speak against, red ones for; each image has its own scale.
-    ``titles`` are written above the images; empty: none.
+    ``titles`` are written above the images of one row; empty: none.
     """
     tiles = [colours(column.reshape(side, side)) for column in weights.T]
     if have_matplotlib():
@@ -125,22 +126,30 @@ def draw_text(pixels: Any, text: str, x: int, y: int, size: int = 2, colour: Col
     pixels[y : y + height, x : x + width][shape] = colour
 
 
-def draw_tiles(tiles: Sequence[Any], titles: Sequence[str], title: str) -> Any:
-    """Images side by side in rows of ten, enlarged."""
-    side, columns = len(tiles[0]), min(10, len(tiles))
-    zoom = max(1, 112 // side)
-    gap, head, top = 8, 24 if titles else 0, 44
-    cell = side * zoom + gap
+def mosaic(tiles: Sequence[Any], zoom: int, gap: int, head: int) -> Any:
+    """Images side by side in rows of ten, each ``zoom`` times as large, ``head`` above each row."""
+    side, columns = len(tiles[0]) * zoom, min(10, len(tiles))
     rows = -(-len(tiles) // columns)
-    pixels = canvas(top + rows * (cell + head) + gap, columns * cell + gap)
-    draw_text(pixels, title, gap, 14)
+    pixels = canvas(rows * (side + gap + head), columns * (side + gap))
     for number, tile in enumerate(tiles):
-        y = top + number // columns * (cell + head)
-        x = gap + number % columns * cell
-        if titles:
-            draw_text(pixels, titles[number], x + cell // 2 - 10, y)
-        image = np.kron(tile, np.ones((zoom, zoom, 1), np.uint8))
-        pixels[y + head : y + head + side * zoom, x : x + side * zoom] = image
+        y = number // columns * (side + gap + head) + head
+        x = number % columns * (side + gap)
+        pixels[y : y + side, x : x + side] = np.kron(tile, np.ones((zoom, zoom, 1), np.uint8))
+    return pixels
+
+
+def draw_tiles(tiles: Sequence[Any], titles: Sequence[str], title: str) -> Any:
+    """Images side by side in rows of ten, enlarged, with a title above all and above each."""
+    zoom = max(1, 112 // len(tiles[0]))
+    gap, head, top = 8, 24 if titles else 0, 44
+    images = mosaic(tiles, zoom, gap, head)
+    height, width, _ = images.shape
+    pixels = canvas(top + height, max(width, 12 * len(title) + gap) + gap)
+    pixels[top:, gap : gap + width] = images
+    draw_text(pixels, title, gap, 14)
+    for number, text in enumerate(titles):
+        cell = len(tiles[0]) * zoom + gap
+        draw_text(pixels, text, gap + number * cell + (cell - gap) // 2 - 5, top)
     return pixels
 
 
@@ -155,19 +164,24 @@ def ticks(low: float, high: float) -> list[float]:
     return [value for value in rounded if low <= value <= high]
 
 
+def limits(curves: Sequence[Curve]) -> tuple[float, float]:
+    """The ends of a logarithmic axis that shows all values, or all but those that are 0."""
+    values = [value for curve in curves for value in curve.values if value > 0] or [1.0]
+    return 0.9 * min(values), 1.1 * max(values)
+
+
 def draw_curves(curves: Sequence[Curve], title: str) -> Any:
     """Curves with axes and a legend."""
     left, right, top, bottom = 90, 860, 60, 470
     pixels = canvas(540, 900)
-    values = [value for curve in curves for value in curve.values]
-    low, high = 0.9 * min(values), 1.1 * max(values)
+    low, high = limits(curves)
     longest = max(len(curve.values) for curve in curves)
 
     def x_of(epoch: float) -> float:
         return left + (right - left) * (epoch - 1) / max(1, longest - 1)
 
     def y_of(value: float) -> float:
-        return bottom - (bottom - top) * np.log(value / low) / np.log(high / low)
+        return bottom - (bottom - top) * math.log(max(value, low) / low) / math.log(high / low)
 
     draw_text(pixels, title, left, 22)
     for value in ticks(low, high):
@@ -207,9 +221,8 @@ def _loss_by_matplotlib(path: Path, curves: Sequence[Curve], title: str) -> None
             linestyle="dashed" if curve.dashed else "solid",
             linewidth=2,
         )
-    values = [value for curve in curves for value in curve.values]
-    axes.set(title=title, xlabel="epoch", yscale="log")
-    axes.set_yticks(ticks(min(values), max(values)))
+    axes.set(title=title, xlabel="epoch", yscale="log", ylim=limits(curves))
+    axes.set_yticks(ticks(*limits(curves)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(color=_fraction(GRID))
@@ -225,17 +238,17 @@ def _filters_by_matplotlib(
 ) -> None:
     from matplotlib.figure import Figure
 
-    columns = min(10, len(tiles))
-    rows = -(-len(tiles) // columns)
-    height = 1.05 * rows + (0.9 if titles else 0.5)
-    figure = Figure(figsize=(1.05 * columns, height), layout="constrained")
+    zoom, gap, head = max(1, 112 // len(tiles[0])), 8, 32 if titles else 0
+    images = mosaic(tiles, zoom, gap, head)
+    height, width, _ = images.shape
+    figure = Figure(figsize=(max(width, 1000) / 100, height / 100 + 0.5), layout="constrained")
     figure.suptitle(title)
-    for number, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
-        axes.set_axis_off()
-        if number < len(tiles):
-            axes.imshow(tiles[number], interpolation="nearest")
-            if titles:
-                axes.set_title(titles[number])
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.imshow(images, interpolation="nearest")
+    cell = len(tiles[0]) * zoom + gap
+    for number, text in enumerate(titles):
+        axes.text(number * cell + (cell - gap) / 2, head - 6, text, ha="center")
     figure.savefig(path, dpi=100)
 
 

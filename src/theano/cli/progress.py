@@ -30,9 +30,9 @@ class Progress:
         self._last = 0.0
         self._width = 0
 
-    def show(self, done: int, note: str = "") -> None:
-        """Redraw the line; the last step ends it."""
-        finished = done >= self.total
+    def show(self, done: int, note: str = "", last: bool = False) -> None:
+        """Redraw the line; the ``last`` step (that of number ``total`` always is) ends it."""
+        finished = last or done >= self.total
         now = time.monotonic()
         if not finished and (not self.live or now - self._last < _PAUSE):
             return

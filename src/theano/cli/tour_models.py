@@ -29,13 +29,13 @@ Parameters = list[Any]
 class Model:
     """A model ready to train: ``step(i)`` trains on minibatch i and returns its cost.
 
-    ``errors()`` is the fraction of held-out digits that are misread, ``values()`` the parameters
-    as arrays, the weights of the first layer first.
+    ``errors()`` is the fraction of held-out digits that are misread, ``weights()`` the weights of
+    the first layer.
     """
 
     step: Callable[[int], float]
     errors: Callable[[], float]
-    values: Callable[[], list[Any]]
+    weights: Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,7 @@ def minibatch_model(
         name="train",
     )
     test = function([], errors, givens={x: test_x, y: test_y}, name="test")
-    return Model(
-        lambda i: float(train(i)), lambda: float(test()), lambda: [p.get_value() for p in params]
-    )
+    return Model(lambda i: float(train(i)), lambda: float(test()), params[0].get_value)
 
 
 def logistic(digits: Digits, start: Parameters) -> Model:
@@ -149,7 +147,7 @@ def logistic_numpy(digits: Digits, start: Parameters, rate: float = 0.13) -> Mod
     def errors() -> float:
         return misread(softmax(digits.test_x @ W + b), digits.test_y)
 
-    return Model(step, errors, lambda: [W, b])
+    return Model(step, errors, lambda: W)
 
 
 def mlp_numpy(digits: Digits, start: Parameters, rate: float = 0.4) -> Model:
@@ -179,7 +177,7 @@ def mlp_numpy(digits: Digits, start: Parameters, rate: float = 0.4) -> Model:
         h = np.tanh(digits.test_x @ V + c)
         return misread(softmax(h @ W + b), digits.test_y)
 
-    return Model(step, errors, lambda: [V, c, W, b])
+    return Model(step, errors, lambda: V)
 
 
 # ---- both
@@ -194,7 +192,7 @@ HIDDEN: Final = 100
 
 
 def mlp_start(pixels: int) -> Parameters:
-    """Small random weights for the hidden layer (X. Glorot, Y. Bengio, AISTATS 2010), else zeros."""
+    """Small random weights of the hidden layer (Glorot and Bengio, AISTATS 2010), else zeros."""
     bound = np.sqrt(6.0 / (pixels + HIDDEN))
     weights = np.random.default_rng(1234).uniform(-bound, bound, (pixels, HIDDEN))
     return [

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from theano.core.config import config
+from theano.core.errors import MissingSpelling
 from theano.graph.tensor_type import TensorType
 
 if TYPE_CHECKING:
@@ -47,14 +47,6 @@ def _not_lowerable(maker: Any) -> str:
         if not isinstance(variable.type, TensorType):
             return f"{variable} is {variable.type}, not a tensor"
     return ""
-
-
-@functools.cache
-def _there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ImportError:
-        return False
 
 
 def _lower(maker: Any) -> Any:
@@ -109,12 +101,11 @@ def _link_native(function: Any, program: Program, cells: list[list[Any]]) -> Non
     from theano.runtime.pycfunction import subclass_with_call
 
     maker = function.maker
-    if not _native_possible(maker):
-        return
-    build: Any = importlib.import_module("theano.backends.cpu.build")
     if maker.compiled is None:
         start = time.perf_counter()
-        maker.compiled = build.compile_program(program)
+        maker.compiled = _compile(maker, program)
+        if maker.compiled is None:
+            return
         maker.report.add("code", lambda: str(maker.compiled.text), (), time.perf_counter() - start)
     function.program = program
     function.native = maker.compiled.make_entry(
@@ -156,7 +147,7 @@ def _stays_on_host(maker: Any, error: Exception) -> None:
     if config.assert_no_cpu_op in ("raise", "pdb"):
         raise type(error)(text) from error
     maker.report.notes.append(text)
-    warnings.warn(text, RuntimeWarning, stacklevel=8)
+    warnings.warn(text, RuntimeWarning, stacklevel=6)
 
 
 def direct(function: Any) -> bool:
@@ -167,26 +158,20 @@ def direct(function: Any) -> bool:
     return function.output_keys is None and ordered and not watched
 
 
-@functools.cache
-def _native_backend() -> str:
-    """Why there is no native backend; empty if there is."""
-    if not _there("theano.backends.cpu.build"):
-        return "the CPU backend is not there"
+def _compile(maker: Any, program: Program) -> Any:
+    """Native code of a program; None, a note and a warning where there can be none."""
+    from theano.backends.cpu import build, compiler
+
     try:
-        importlib.import_module("llvmlite.binding")
-    except Exception as error:
-        return f"llvmlite cannot be used ({type(error).__name__}: {error})"
-    return ""
-
-
-def _native_possible(maker: Any) -> bool:
-    reason = _native_backend()
-    if not reason:
-        return True
-    maker.report.notes.append(f"run op by op in NumPy: {reason}")
-    if "llvmlite" in reason:
+        return build.compile_program(program, maker.unpack_single)
+    except compiler.CompilerUnavailableError as error:
+        reason = str(error)
         _warn_once(reason)
-    return False
+    except MissingSpelling as error:
+        reason = str(error)
+        warnings.warn(f"Not compiled, and slow for it: {reason}", RuntimeWarning, stacklevel=7)
+    maker.report.notes.append(f"run op by op in NumPy: {reason}")
+    return None
 
 
 @functools.cache

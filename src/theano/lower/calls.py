@@ -99,10 +99,17 @@ class Perform:
         node = self.node
         storage: list[list[Any]] = [[None] for _ in node.outputs]
         node.op.perform(node, list(arrays), storage)
-        return [
-            np.ascontiguousarray(cell[0], dtype=v.type.numpy_dtype).reshape(np.shape(cell[0]))
-            for cell, v in zip(storage, node.outputs, strict=True)
-        ]
+        return [_fitting(cell[0], v) for cell, v in zip(storage, node.outputs, strict=True)]
+
+
+def _fitting(value: Any, output: Variable) -> Any:
+    """``value`` in C order, if it has the dtype and rank that the program counts on."""
+    kind = output.type
+    exact = isinstance(value, (np.ndarray, np.generic))
+    array = np.asarray(value, dtype=None if exact else kind.numpy_dtype, order="C")
+    if array.dtype != kind.numpy_dtype or array.ndim != kind.ndim:
+        raise TypeError(f"{output.owner} gave {array.dtype} of shape {array.shape}, not {kind}")
+    return array
 
 
 def python(low: Context, node: Apply) -> None:

@@ -18,6 +18,7 @@ from theano.lower.group import Grouping, Unit
 from theano.lower.kernels import Emission
 from theano.lower.sizes import Sizes
 from theano.lower.uses import resolve, uses_of
+from theano.ops.elemwise import Elemwise
 from theano.ops.shape import DimShuffle
 
 
@@ -161,8 +162,19 @@ class Lowering:
         for first, i, second, j in calls.extents_that_agree(node) if kind == "call" else ():
             a, b = (self.sizes.dims[node.inputs[first]][i], self.sizes.dims[node.inputs[second]][j])
             self.sizes.unify(node, a, b)
+        if kind == "map" and not isinstance(node.op, Elemwise):
+            self._align(node)
         if kind != "look through":
             self.grouping.add(node, kind, self.fuse)
+
+    def _align(self, node: Apply) -> None:
+        """Demand that inputs have the extents of the result's dimensions that they follow."""
+        result = self.sizes.dims[node.outputs[0]]
+        for use in uses_of(node):
+            dims = self.sizes.dims[node.inputs[use.position]]
+            for atom, axis in zip(dims, use.align, strict=True):
+                if axis is not None:
+                    self.sizes.unify(node, atom, result[axis])
 
     def _bases(self, node: Apply) -> list[Variable]:
         if self.kinds[node] in ("map", "reduce"):

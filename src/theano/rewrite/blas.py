@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from theano.graph.nodes import Apply, Constant, Variable
+from theano.ops import index_spec
 from theano.ops.dot import NATIVE, Gemm
+from theano.ops.index_spec import FULL
 from theano.rewrite.build import constant_value, is_elemwise, owner_of, same_pattern, t
 from theano.rewrite.engine import Uses
 from theano.rewrite.pattern import rule
@@ -219,3 +221,18 @@ def local_lift_transpose_through_dot(node: Apply, uses: Uses) -> Result:
     if x.type.ndim != 2 or y.type.ndim != 2:
         return None
     return [t.dot(t.dimshuffle(y, 1, 0), t.dimshuffle(x, 1, 0))]
+
+
+@rule("canonicalize", ("Subtensor",))
+def local_subtensor_of_dot(node: Apply, uses: Uses) -> Result:
+    """dot(x, y)[i] -> dot(x[i], y): only the rows and columns asked for are computed."""
+    inner = owner_of(node.inputs[0], "Dot")
+    if inner is None or uses(node.inputs[0]) > 1:
+        return None
+    x, y = inner.inputs
+    if x.type.ndim != 2 or y.type.ndim != 2:
+        return None
+    rows, columns = (*index_spec.unpack(node.op.idx_list, node.inputs[1:]), FULL, FULL)[:2]  # type: ignore[attr-defined]
+    made = t.dot(x if index_spec.is_full(rows) else t.getitem(x, rows),
+                 y if index_spec.is_full(columns) else t.getitem(y, (FULL, columns)))  # fmt: skip
+    return [made] if made.type.ndim == node.outputs[0].type.ndim else None

@@ -10,6 +10,7 @@ rules create.
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class Rule:
     name: str
     stage: str
     tracks: tuple[str, ...]
-    apply: Callable[[Apply, Uses], Sequence[Variable] | None] = field(compare=False)
+    apply: Callable[[Apply, Uses], Sequence[Variable] | None]
     tags: frozenset[str] = frozenset()
     pair: tuple[Any, Any] | None = field(default=None, compare=False)
     domain: tuple[float, float] = (-3.0, 3.0)
@@ -78,9 +79,11 @@ def key_of(op: Any) -> str:
     return type(op).__name__ if row is None else str(getattr(row, "name", row))
 
 
-def dispatch_table(rules: Iterable[Rule]) -> tuple[dict[str, tuple[Rule, ...]], tuple[Rule, ...]]:
+@functools.lru_cache(maxsize=64)
+def dispatch_table(
+    rules: tuple[Rule, ...],
+) -> tuple[dict[str, tuple[Rule, ...]], tuple[Rule, ...]]:
     """Rules by the key of the op that they track, and those for every op, in order."""
-    rules = list(rules)
     anywhere = tuple(rule for rule in rules if not rule.tracks)
     keys = {key for rule in rules for key in rule.tracks}
     table = {
@@ -110,7 +113,7 @@ class Rewriter:
         budget: int,
     ) -> None:
         self.final: dict[Variable, Variable] = {v: v for v in blockers}
-        self.table, self.anywhere = dispatch_table(rules)
+        self.table, self.anywhere = dispatch_table(tuple(rules))
         self.fold = fold
         self.report = report
         self.counts = counts
@@ -172,7 +175,10 @@ class Rewriter:
         """The op itself (kept, so that its id is not reused), its number, its rules."""
         known = self.ops.get(id(op))
         if known is None:
-            number = self.numbers.setdefault(op, len(self.numbers))
+            try:
+                number = self.numbers.setdefault(op, len(self.numbers))
+            except TypeError:  # an op of a user whose properties have no hash: equal to itself only
+                number = self.numbers[id(op)] = len(self.numbers)
             known = (op, number, self.table.get(key_of(op), self.anywhere))
             self.ops[id(op)] = known
         return known

@@ -109,12 +109,13 @@ def optimize(
     results = traverse.rebuild(outputs, hidden) if hidden else list(outputs)
     inputs = [hidden.get(v, v) for v in inputs]
     with change_flags(compute_test_value="off"), _without_gc():
-        for step in _passes(level, wanted):
+        passes = _passes(level, wanted)
+        for step in passes:
             if step.name not in unwanted:
                 rules = select(step.stages, wanted - _STAGES, unwanted)
                 results = _run(step, inputs, results, rules, unwanted, report)
         if expand:
-            results = _expand(inputs, results, level, wanted, unwanted, report)
+            results = _expand(inputs, results, passes, wanted, unwanted, report)
     shown = {new: old for old, new in hidden.items()}
     return traverse.rebuild(results, shown) if hidden else results
 
@@ -174,18 +175,14 @@ def _run(
 
 
 def _expand(
-    inputs: Sequence[Variable], outputs: list[Variable], level: str | None, wanted: set[str],
+    inputs: Sequence[Variable], outputs: list[Variable], done: Sequence[Pass], wanted: set[str],
     unwanted: set[str], report: Report,
 ) -> list[Variable]:  # fmt: skip
-    rules = list(expand_rules())
-    if level not in (None, "None", "none", "o0", "merge"):
-        rules += select(_AFTER_EXPANSION, wanted - _STAGES, unwanted)
-    folder = fold if level is not None and "constant_folding" not in unwanted else None
-    return (
-        _run(Pass("expand", frozenset(), limit=2), inputs, outputs, rules, unwanted, report)
-        if folder
-        else (engine.sweep(inputs, outputs, rules, report, None)[0])
-    )
+    """Expand, and tidy up what comes out as the passes before would have done."""
+    stages = _AFTER_EXPANSION & frozenset().union(*(step.stages for step in done))
+    rules = [*expand_rules(), *select(stages, wanted - _STAGES, unwanted)]
+    step = Pass("expand", frozenset(), folds="useless" in stages, limit=2 if stages else 1)
+    return _run(step, inputs, outputs, rules, unwanted, report)
 
 
 def _note(

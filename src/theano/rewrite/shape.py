@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from theano.core.config import config
 from theano.graph.nodes import Apply, Variable
 from theano.ops import sizes
 from theano.ops.constants import vector_entries
@@ -39,15 +41,28 @@ def local_shape_i_lift(node: Apply) -> Result:
     owner = x.owner
     if owner is None or not hasattr(owner.op, "infer_shape"):
         return None
-    try:
-        shapes = owner.op.infer_shape(owner, [_Extents(v) for v in owner.inputs])
-    except NotImplementedError:
-        return None
-    shape = shapes[x.index]
+    shape = _inferred(owner, x)
     if shape is None or len(shape) != len(static):
         return None
     size = sizes.variable(sizes.simple(shape[axis]))
     return None if size.owner is node else [size]
+
+
+def _inferred(owner: Apply, x: Variable) -> Sequence[Any] | None:
+    """The extents of ``x`` by the shape rule of its op; None if there is none, or it fails."""
+    try:
+        shapes = owner.op.infer_shape(  # type: ignore[attr-defined]
+            owner, [_Extents(v) for v in owner.inputs]
+        )
+        shape: Sequence[Any] | None = shapes[x.index]
+    except NotImplementedError:
+        return None
+    except Exception as error:  # a rule that a user wrote
+        if config.on_shape_error == "raise":
+            raise
+        warnings.warn(f"infer_shape of {owner.op} failed: {error!r}", stacklevel=2)
+        return None
+    return shape
 
 
 class _Extents(Sequence[Any]):
@@ -146,3 +161,19 @@ def local_specify_shape(node: Apply) -> Result:
         if x.type == node.outputs[0].type and x.type.ndim > 1 and _same_extents(x, shape)
         else None
     )
+
+
+@rule("useless", ("Join",))
+def local_join_1(node: Apply) -> Result:
+    """join(axis, x) -> x; without parts that are known to be empty."""
+    axis, *parts = node.inputs
+    out = node.outputs[0]
+    kept = parts
+    where = constant_value(axis)
+    if where is not None:
+        place = int(where) % out.type.ndim
+        kept = [x for x in parts if x.type.shape[place] != 0] or parts[:1]
+    if len(kept) == 1:
+        same = kept[0].type.dtype == out.type.dtype
+        return [kept[0] if same else t.cast(kept[0], out.type.dtype)]
+    return None if len(kept) == len(parts) else [node.op(axis, *kept)]

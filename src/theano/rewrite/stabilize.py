@@ -32,7 +32,7 @@ def local_log1p(x: Any) -> Any:
     return log(1 + x), log1p(x)
 
 
-@rule("stabilize", name="local_log1p_sub", domain=(-3.0, 0.9))
+@rule("stabilize", name="local_log1p_sub", tags=("local_log1p",), domain=(-3.0, 0.9))
 def local_log1p_minus(x: Any) -> Any:
     """Exact near 0."""
     return log(1 - x), log1p(-x)
@@ -44,7 +44,7 @@ def local_expm1(x: Any) -> Any:
     return exp(x) - 1, expm1(x)
 
 
-@rule("stabilize", name="local_expm1_add")
+@rule("stabilize", name="local_expm1_add", tags=("local_expm1",))
 def local_expm1_plus(x: Any) -> Any:
     """Exact near 0."""
     return -1 + exp(x), expm1(x)

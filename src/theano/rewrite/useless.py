@@ -290,7 +290,7 @@ def _refill(made: Any, fill: Variable) -> Any:
 def local_upcast_elemwise_constant_inputs(node: Apply) -> Result:
     """Constants get the dtype that the op casts them to: equal ones merge."""
     row = getattr(node.op, "scalar_op", None)
-    if row is None or row.operands is not to_output or row.arity == 1:
+    if row is None or row.operands is not to_output or row.arity == 1 or row.name == "pow":
         return None
     dtype = node.outputs[0].type.dtype
     if all(v.type.dtype == dtype or not isinstance(v, Constant) for v in node.inputs):

@@ -394,17 +394,21 @@ class GemmText(GemmKernels):
         f = Function(head)
         empty = f.op("icmp slt i64 %m, 1")
         f.leave_if(f.op(f"or i1 {empty}, {f.op('icmp slt i64 %n, 1')}"))
-        scale = (
-            f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
-        )
+        scale = f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
         f.leave_if(f.op("icmp slt i64 %k, 1"), lambda: f.do(scale))
         work = f.binary("mul", f.binary("mul", "%m", "%n"), "%k")
         slot = f.at("i64", "@th_pool", _WORKERS_SLOT)
         workers = f.op(f"load atomic i64, ptr {slot} monotonic, align 8")
         small = f.op(f"icmp slt i64 {work}, {_PARALLEL_WORK}")
         alone = f.op(f"or i1 {small}, {f.op(f'icmp slt i64 {workers}, 1')}")
+        if self.blas is not None and not self.blas.set_num_threads:
+            # A library whose threads cannot be switched off splits its own products.
+            wide = f.both(
+                f.op(f"icmp sgt i64 %m, {_SWAP_COLUMNS}"), f.op(f"icmp sgt i64 %n, {_SWAP_COLUMNS}")
+            )
+            alone = f.op(f"or i1 {alone}, {wide}")
         enter, leave = "", ""
-        if self.blas is not None and self.blas.set_num_threads:
+        if self.blas is not None and self.blas.set_num_threads and self.blas.get_num_threads:
             enter, leave = (f"call void @blas_{word}(i64 {work})" for word in ("enter", "leave"))
 
         def run(call: str) -> None:

@@ -170,9 +170,7 @@ class Host:
         ]
 
     def _define(self, param: pg.Param, object_: str, slot: str = "") -> None:
-        self.frame.arrays[param.name] = self.frame.of_object(
-            object_, param.dtype, param.ndim, slot
-        )
+        self.frame.arrays[param.name] = self.frame.of_object(object_, param.dtype, param.ndim, slot)
 
     def _acquire(self) -> None:
         """Take the state block for this call. If another call has it, a function that stores

@@ -290,9 +290,7 @@ class Frame:
 
     def copied(self, source: Array) -> Array:
         """A new NumPy array with the elements of ``source``."""
-        size = self.f.i64(
-            "mul", product(self.f, source.dims), str(memory.itemsize(source.dtype))
-        )
+        size = self.f.i64("mul", product(self.f, source.dims), str(memory.itemsize(source.dtype)))
         made = self.new_array(source.dtype, source.dims, size)
         self.copy(made, source)
         return made

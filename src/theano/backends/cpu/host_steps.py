@@ -23,9 +23,7 @@ class Steps:
         self.frame = frame
         self.symbols = symbols
         self.context = ""
-        words = [
-            Layout(s.kernel).words for s in frame.program.steps if isinstance(s, pg.Launch)
-        ]
+        words = [Layout(s.kernel).words for s in frame.program.steps if isinstance(s, pg.Launch)]
         if words:
             self.context = frame.stack("i64", max(words))
 
@@ -168,9 +166,8 @@ class Steps:
             work = frame.f.i64("mul", work, extent)
         symbol = f"{self.symbols[number]}_run"
         frame.unlocked(work, lambda: frame.e.do(f"call void @{symbol}(ptr {self.context})"))
-        if can_fail(s.kernel):
-            status = frame.f.word(self.context, layout.status)
-            frame.leave(frame.e.emit(f"icmp ne i64 {status}, 0"), number)
+        status = frame.f.word(self.context, layout.status)
+        frame.leave(frame.e.emit(f"icmp ne i64 {status}, 0"), number)
 
     def _word(self, offset: int, value: str, kind: str = "i64") -> None:
         place = self.frame.f.word_pointer(self.context, offset)
@@ -217,17 +214,6 @@ class Steps:
         if array.object in frame.objects:
             return frame.e.emit(f"load ptr, ptr {array.object}")
         return array.object
-
-
-def can_fail(kernel: Any) -> bool:
-    """Whether a kernel may set its status: it gathers, or divides integers."""
-    if any(operand.gather for operand in kernel.operands):
-        return True
-    return any(
-        getattr(s, "prim", "") in ("idiv", "mod")
-        for stage in kernel.stages
-        for s in stage.body
-    )
 
 
 WRITERS: dict[type, Callable[[Steps, int, Any], None]] = {

@@ -158,13 +158,10 @@ class Entry:
 
     def _constants(self) -> dict[str, DeviceArray]:
         found = {}
-        with self.device.lock:
-            for param in self.program.params:
-                if param.kind == "constant":
-                    value = self.program.constants[param.index]
-                    buffer = self.device.pool.take(value.nbytes)
-                    self.device.upload(buffer, value)
-                    found[param.name] = packed(buffer, value.shape, param.dtype)
+        for param in self.program.params:
+            if param.kind == "constant":
+                value = self.program.constants[param.index]
+                found[param.name] = packed(self.device.keep(value), value.shape, param.dtype)
         return found
 
     def __call__(self, *args: Any) -> Any:

@@ -45,15 +45,13 @@ class Module:
 
 
 def build(device: Device, source: str) -> Module:
-    """The module of a text: built once per device.
+    """The module of a text: built once per device; the caller holds the device's lock.
 
     Raises:
         NotOnDevice: the text needs float64 and the device has none.
         BuildError: the compiler refused it.
     """
-    found = device.programs.get(source)
-    if found is None:
-        found = device.programs[source] = Module(device, source)
+    found: Module = device.programs.get(source, lambda: Module(device, source))
     return found
 
 
@@ -105,7 +103,8 @@ class Launcher:
         """A kernel in a module of its own."""
         code = render_kernel(kernel, kernel.name)
         check_doubles(device, code.doubles)
-        return cls(device, build(device, module(code.source)), kernel, code)
+        with device.lock:
+            return cls(device, build(device, module(code.source)), kernel, code)
 
     def run(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Final
@@ -22,6 +22,7 @@ from theano.core.devices import REMEDY, DeviceSpec, parse_device
 _GRANULE: Final = 256
 _KEPT: Final = 1 << 28  # bytes of free memory kept for later calls
 _TABLES: Final = 1024
+_PROGRAMS: Final = 512
 # Of pyopencl's own cache of binaries: it holds pickles, and drivers have caches of their own.
 UNCACHED: Final[Any] = False
 _PROBE: Final = "__kernel void probe(__global int *x) { x[get_global_id(0)] = 1; }"
@@ -126,6 +127,26 @@ class Pool:
         self.kept = 0
 
 
+class Recent:
+    """The newest ``limit`` values by key."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._values: OrderedDict[Any, Any] = OrderedDict()
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._values
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The value of ``key``, made if it is not there."""
+        if key not in self._values:
+            self._values[key] = make()
+            if len(self._values) > self._limit:
+                self._values.popitem(last=False)
+        self._values.move_to_end(key)
+        return self._values[key]
+
+
 class Device:
     """An OpenCL device that functions run on."""
 
@@ -140,8 +161,8 @@ class Device:
         self.pool = Pool(self.context)
         self.lock = threading.RLock()
         self.doubles = "cl_khr_fp64" in handle.extensions.split()
-        self.programs: dict[str, Any] = {}
-        self._tables: OrderedDict[bytes, Any] = OrderedDict()
+        self.programs = Recent(_PROGRAMS)
+        self._tables = Recent(_TABLES)
 
     def __str__(self) -> str:
         platform = self.handle.platform
@@ -157,19 +178,17 @@ class Device:
 
     def table(self, words: Sequence[int]) -> Any:
         """A small read-only buffer of int64 words; equal ones are one."""
+        data = np.array(words, dtype=np.int64)
+        return self._tables.get(data.tobytes(), lambda: self.keep(data))
+
+    def keep(self, value: Any) -> Any:
+        """A buffer outside of the pool, for what does not change."""
         import pyopencl as cl
 
-        data = np.array(words, dtype=np.int64)
-        key = data.tobytes()
-        found = self._tables.get(key)
-        if found is None:
-            flags = cl.mem_flags.READ_ONLY | cl.mem_flags.COPY_HOST_PTR
-            found = self._tables[key] = cl.Buffer(self.context, flags, hostbuf=data)
-            if len(self._tables) > _TABLES:
-                self._tables.popitem(last=False)
-        else:
-            self._tables.move_to_end(key)
-        return found
+        if not value.nbytes:
+            return cl.Buffer(self.context, cl.mem_flags.READ_ONLY, _GRANULE)
+        flags = cl.mem_flags.READ_ONLY | cl.mem_flags.COPY_HOST_PTR
+        return cl.Buffer(self.context, flags, hostbuf=np.ascontiguousarray(value))
 
     def upload(self, buffer: Any, value: Any) -> None:
         """Copy an ndarray to the start of ``buffer``, in C order; it may change right after."""
@@ -191,6 +210,7 @@ class Device:
 
 
 _devices: dict[str, Device] = {}
+_broken: dict[str, str] = {}
 _opening = threading.Lock()
 
 
@@ -209,15 +229,17 @@ def open_device(name: str) -> Device:
     with _opening:
         key = f"{config.get('opencl.platform')}|{spec}"
         found = _devices.get(key)
+        if key in _broken:
+            raise DeviceMissing(_broken[key])
         if found is None:
             found = Device(str(spec), _find(spec))
-            _probe(found)
+            _probe(found, key)
             _devices[key] = found
         found.check_process()
         return found
 
 
-def _probe(device: Device) -> None:
+def _probe(device: Device, key: str) -> None:
     """DeviceMissing if the device's compiler does not work at all."""
     import pyopencl as cl
 
@@ -227,9 +249,10 @@ def _probe(device: Device) -> None:
         reason = next((line for line in str(error).splitlines() if "error:" in line), str(error))
         old = "unknown target CPU" in reason
         advice = "; this PoCL is older than the processor: install another OpenCL runtime"
-        raise DeviceMissing(
+        _broken[key] = (
             f"{device.name} ({device}) cannot compile: {reason.strip()}{advice if old else ''}."
-        ) from error
+        )
+        raise DeviceMissing(_broken[key]) from error
 
 
 def _platforms() -> list[Any]:
@@ -277,3 +300,18 @@ def list_devices() -> list[tuple[str, str]]:
         for i, platform in enumerate(platforms)
         for j, device in enumerate(platform.get_devices())
     ]
+
+
+def first_working() -> Device:
+    """Any device that can compile; simulators come last.
+
+    Raises DeviceMissing, with every device's reason, if there is none.
+    """
+    names = sorted(list_devices(), key=lambda row: "Oclgrind" in row[1])
+    reasons = []
+    for name, _ in names:
+        try:
+            return open_device(name)
+        except DeviceMissing as error:
+            reasons.append(str(error))
+    raise DeviceMissing(" ".join(reasons) or f"No OpenCL device was found. {REMEDY['opencl']}.")

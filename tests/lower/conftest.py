@@ -1,0 +1,8 @@
+"""Makes ``random_graphs`` and ``lower_checks`` importable, also for the tests of backends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
