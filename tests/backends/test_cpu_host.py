@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import os
 import sys
 import threading
 import weakref
@@ -493,6 +494,34 @@ def test_updates_from_many_threads_take_turns():
     for worker in workers:
         worker.join()
     assert (cell[0] == 100).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_fork_while_another_thread_is_in_the_function():
+    size = 400_000
+    cell = [np.zeros(size, "float32")]
+    native = Native(counter_program(results=(pg.Result("update", 0, "z"),)), [cell], single=False)
+    one = np.ones(size, "float32")
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            native.run(one)
+
+    other = threading.Thread(target=work)
+    other.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                before = cell[0][0]
+                native.run(one)
+                os._exit(0 if (cell[0] == before + 1).all() else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        stop.set()
+        other.join()
 
 
 def test_a_function_with_updates_may_call_itself():

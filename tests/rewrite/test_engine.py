@@ -14,6 +14,7 @@ import pytest
 import theano.ops
 from theano.core.config import change_flags
 from theano.graph.evaluate import reference_function
+from theano.graph.nodes import Apply, Op
 from theano.graph.registry import apply
 from theano.graph.tensor_type import TensorType
 from theano.graph.text import expression
@@ -217,3 +218,31 @@ def test_test_values_are_not_computed() -> None:
     with change_flags(compute_test_value="raise"), warnings.catch_warnings():
         warnings.simplefilter("error")
         pipeline.optimize([x], [y])
+
+
+class Odd(Op):
+    """An op of a user: a property without hash, a shape rule that fails."""
+
+    __props__ = ("sizes",)
+
+    def __init__(self) -> None:
+        self.sizes = [1, 2]
+
+    def make_node(self, x: Any) -> Apply:
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node: Any, inputs: Any, output_storage: Any, params: Any = None) -> None:
+        output_storage[0][0] = inputs[0] + 1
+
+    def infer_shape(self, node: Any, shapes: Any) -> Any:
+        raise KeyError("no idea")
+
+
+def test_ops_of_users_may_be_odd() -> None:
+    x = var("x", 1)
+    size = t.shape_i(Odd()(x * 1), 0)
+    with pytest.warns(UserWarning, match="infer_shape of Odd.*no idea"):
+        (out,) = pipeline.optimize([x], [size])
+    assert reference_function([x], [out])([1.0, 2.0])[0] == 2
+    with change_flags(on_shape_error="raise"), pytest.raises(KeyError):
+        pipeline.optimize([x], [size])

@@ -44,11 +44,12 @@ class Context:
         self.array_dims: dict[str, tuple[Atom | Val, ...]] = {}
         self.array_dtype: dict[str, str] = {}
         self._dims: dict[tuple[str, int], Val] = {}
-        self._sizes: dict[Size, Val] = {}
+        self._sizes: dict[Any, Val] = {}
         self._proved: dict[Any, Any] = {}
         self._count = 0
         self.donations: dict[Variable, str] = {}
         self.places: dict[Variable, str] = {}
+        self.place_of: dict[str, str] = {}
         self.is_free: Callable[[Variable], bool] = lambda variable: False
 
     # names and steps --------------------------------------------------------------------------
@@ -153,21 +154,17 @@ class Context:
         """The register that holds an extent."""
         if isinstance(atom, Val):
             return atom
-        known = canonical(atom)
-        if isinstance(known, int):
-            return self.k.const(known, "int64")
-        found = self._sizes.get(known)
+        proof = self._proof(atom)
+        if proof[0] == "int":
+            return self.k.const(proof[1], "int64")
+        found = self._sizes.get(proof)
         if found is None:
-            ready = next((m for m in known.members if self._ready(m)), None)
-            found = self._sizes[known] = self.member(ready or known.members[0])
+            found = self._sizes[proof] = self.member(atom)
         return found
 
     def size_arg(self, atom: Atom | Val) -> pg.Arg:
         """The same as a step argument."""
         return self.arg(self.size(atom))
-
-    def _ready(self, size: Size) -> bool:
-        return size.source[0] == "dim" and size.source[1] in self.arrays
 
     def member(self, atom: Atom) -> Val:
         """The register of this very atom, not of another one that should equal it."""
@@ -181,18 +178,27 @@ class Context:
     def demand(self, node: Apply) -> None:
         """Check the equalities of extents that ``node`` needs and nobody has checked yet."""
         for a, b in self.sizes.demands.get(node, ()):
-            ra, rb = self._proof(a), self._proof(b)
-            if ra == rb:
-                continue
-            self._proved[ra] = rb
-            condition = self.let("eq", self.member(a), self.member(b))
-            self.check(condition, f"{node.op}: extents of its inputs differ")
+            self.need_equal(a, b, node)
+
+    def need_equal(self, a: Atom, b: Atom, node: Apply) -> None:
+        """Check that two extents are equal unless that has been done."""
+        ra, rb = self._proof(a), self._proof(b)
+        if ra == rb:
+            return
+        condition = self.let("eq", self.size(a), self.size(b))
+        if ra[0] == "int" or (ra in self._sizes and rb not in self._sizes):
+            ra, rb = rb, ra
+        self._proved[ra] = rb
+        self.check(condition, f"{node.op}: extents of its inputs differ")
 
     def _proof(self, atom: Atom) -> Any:
-        key: Any = atom if isinstance(atom, int) else id(atom)
-        key = ("int", atom) if isinstance(atom, int) else ("size", key)
+        key: Any = ("int", atom) if isinstance(atom, int) else ("size", id(atom))
+        path = []
         while key in self._proved:
+            path.append(key)
             key = self._proved[key]
+        for passed in path[:-1]:
+            self._proved[passed] = key
         return key
 
     def check(self, condition: Val, text: str) -> None:
@@ -315,6 +321,7 @@ class Context:
         name = self.fresh("b")
         sizes = tuple(self.size_arg(d) for d in dims)
         self.add(pg.Alloc(name, dtype, sizes, place))
+        self.place_of[name] = place
         self.array_dims[name] = tuple(dims)
         self.array_dtype[name] = dtype
         return name
@@ -393,15 +400,18 @@ class Context:
         )
         write = ir.Operand("o0", out, names, "out")
         value = k.cast(k.load(read), "float32" if out == "float16" else out)
+        operands = [pg.Operand(source, tuple(moves)), pg.Operand(target, tuple(range(rank)))]
+        used = [read, write]
         if add:
-            value = k.load(write) + value
+            old = ir.Operand("i1", out, names)
+            used.insert(1, old)
+            operands.append(operands[1])
+            value = k.load(old) + value
         k.store(write, value)
-        kernel = ir.Kernel(
-            "copy", names, (), (read, write), (), (ir.Stage("each", tuple(k.statements)),)
-        )
+        stage = ir.Stage("each", tuple(k.statements))
+        kernel = ir.Kernel("copy", names, (), tuple(used), (), (stage,))
         extents = tuple(self.arg(self.dim(target, axis)) for axis in range(rank))
-        operands = (pg.Operand(source, tuple(moves)), pg.Operand(target, tuple(range(rank))))
-        self.add(pg.Launch(kernel, extents, operands, ()))
+        self.add(pg.Launch(kernel, extents, tuple(operands), ()))
 
     def splat(self, variable: Variable) -> Any:
         """The one value of a constant whose elements are all equal, else None."""

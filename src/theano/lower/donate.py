@@ -29,7 +29,7 @@ def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Un
         node = update.owner
         if node is None or targets.count(update) != 1 or lowering.clients.get(update):
             continue
-        if any(resolve(v)[0] is update and v is not update for v in targets):
+        if any(resolve(v, fills=False)[0] is update and v is not update for v in targets):
             continue
         unit = lowering.grouping.unit_of.get(node)
         if unit is None:

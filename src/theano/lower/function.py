@@ -182,12 +182,12 @@ class Lowering:
             return [use.base for use in uses_of(node)] + numbers
         if self.kinds[node] == "look through":
             return []
-        return [resolve(v)[0] for v in node.inputs]
+        return [resolve(v, fills=False)[0] for v in node.inputs]
 
     # results ------------------------------------------------------------------------------------
 
     def _plan_results(self, schedule: Sequence[Unit]) -> set[Unit]:
-        used = [resolve(v)[0] for v in self.targets]
+        used = [resolve(v, fills=False)[0] for v in self.targets]
         self.target_bases = set(used)
         self.low.is_free = self._is_free
         late: set[Unit] = set()
@@ -223,7 +223,7 @@ class Lowering:
         return self._is_free_statically(variable) and variable in self.low.arrays
 
     def _result(self, kind: str, index: int, variable: Variable, late: set[Unit]) -> Any:
-        node = variable.owner
+        node = resolve(variable, fills=False)[0].owner
         if node is not None and node in self.grouping.unit_of:
             unit = self.grouping.unit_of[node].find()
             if unit in late:
@@ -234,8 +234,7 @@ class Lowering:
         """An array of its own for a result; a copy where the variable's array is not."""
         low = self.low
         name = low.array(variable)
-        place = {s.out: s.place for s in low.steps if isinstance(s, pg.Alloc)}.get(name)
-        if place == "output" and name not in self._claimed:
+        if low.place_of.get(name) == "output" and name not in self._claimed:
             self._claimed.add(name)
             return name
         fresh = low.allocate(variable.type.dtype, low.sizes.dims[variable], "output")

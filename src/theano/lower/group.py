@@ -89,7 +89,8 @@ class Grouping:
         """Take the next node in topological order."""
         self.order[node] = len(self.order)
         uses = uses_of(node) if kind in ("map", "reduce") else None
-        bases = [resolve(v)[0] for v in node.inputs]
+        bases = [resolve(v, fills=False)[0] for v in node.inputs]
+        bases += [use.base for use in uses or ()]
         deps = {self.unit_of[b.owner].find() for b in bases if b.owner in self.unit_of}
         if uses is not None and fuse:
             unit = self._join(node, kind, uses, deps)
@@ -105,10 +106,10 @@ class Grouping:
     # a new group ----------------------------------------------------------------------------
 
     def _fresh(self, node: Apply, kind: str, uses: Sequence[Use]) -> Group:
-        shape = self.sizes.of(node.outputs[0] if kind == "map" else node.inputs[0])
-        axes = [atom for atom in shape if atom != 1]
+        shape = self.sizes.dims[node.outputs[0] if kind == "map" else node.inputs[0]]
+        axes = [atom for atom in shape if canonical(atom) != 1]
         numbers = iter(range(len(axes)))
-        full = tuple(next(numbers) if atom != 1 else None for atom in shape)
+        full = tuple(next(numbers) if canonical(atom) != 1 else None for atom in shape)
         group = Group(axes)
         if kind == "map":
             self._enter(group, node, Placement(full, full, group.inner, 0, False))

@@ -92,8 +92,15 @@ class Emission:
         known = self.low.splat(base)
         if known is not None:
             return self.k.const(known, self.low.register_dtype(base))
+        self._fit(base, axes)
         array = self.low.array(base)
         return self.k.load(self.operand(array, base.type.dtype, axes, "in"))
+
+    def _fit(self, variable: Variable, axes: Sequence[int | None]) -> None:
+        """Make sure at run time that a variable has the extents of the axes that it follows."""
+        for atom, axis in zip(self.low.sizes.dims[variable], axes, strict=True):
+            if axis is not None:
+                self.low.need_equal(atom, self.group.axes[axis], self.nodes[0])
 
     # nodes ------------------------------------------------------------------------------------
 
@@ -159,7 +166,7 @@ class Emission:
             self.emit(node)
             for output in node.outputs:
                 if plan.store_time.get(output) == time:
-                    if output in plan.lent:
+                    if output in plan.lent or self.low.is_donated(output):
                         late.append(output)
                     else:
                         self._store(output)
@@ -193,8 +200,9 @@ class Emission:
             self.stages.append(ir.Stage("each", tuple(self.k.statements)))
 
     def _store(self, variable: Variable) -> None:
-        array = self.low.result_array(variable)
         axes = self.group.maps[variable]
+        self._fit(variable, axes)
+        array = self.low.result_array(variable)
         operand = self.operand(array, variable.type.dtype, axes, "out")
         self.k.store(operand, self.values[variable])
         if variable not in self.group.outer_level:

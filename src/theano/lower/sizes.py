@@ -91,12 +91,12 @@ class Sizes:
         shape: list[Atom] = []
         columns = [(self.dims[v], v.type.broadcastable) for v in node.inputs]
         for axis in range(node.outputs[0].type.ndim):
-            found: Atom = 1
+            found: Atom | None = None
             for dims, pattern in columns:
                 if pattern[axis]:
                     continue
-                found = dims[axis] if found == 1 else self.unify(node, found, dims[axis])
-            shape.append(found)
+                found = dims[axis] if found is None else self.unify(node, found, dims[axis])
+            shape.append(1 if found is None else found)
         return tuple(shape)
 
     def _by_rule(self, node: Apply, known: bool) -> None:

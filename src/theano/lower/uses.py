@@ -28,16 +28,18 @@ class Use:
     gathered: bool = False
 
 
-def resolve(variable: Variable) -> tuple[Variable, Dims]:
-    """The variable below any DimShuffles (and below an Alloc of a number), and its dimension per
-    dimension of ``variable``."""
+def resolve(variable: Variable, fills: bool = True) -> tuple[Variable, Dims]:
+    """The variable below any DimShuffles, and its dimension per dimension of ``variable``.
+
+    ``fills``: also below an Alloc of a number, which is enough for kernels; others need an array.
+    """
     dims: Dims = tuple(range(variable.type.ndim)) if hasattr(variable.type, "ndim") else ()
     while variable.owner is not None:
         op = variable.owner.op
         if isinstance(op, DimShuffle):
             order = op.new_order
             dims = tuple(None if d is None or order[d] == "x" else order[d] for d in dims)
-        elif isinstance(op, Alloc) and variable.owner.inputs[0].type.ndim == 0:
+        elif fills and isinstance(op, Alloc) and variable.owner.inputs[0].type.ndim == 0:
             dims = (None,) * len(dims)
         else:
             break

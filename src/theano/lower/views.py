@@ -33,7 +33,7 @@ class Views:
         if output in self.low.sizes.dims:
             dims = tuple(
                 atom if isinstance(atom, int) else size
-                for atom, size in zip(self.low.sizes.of(output), dims, strict=True)
+                for atom, size in zip(self.low.sizes.dims[output], dims, strict=True)
             )
         self.low.array_dims[name] = dims
 

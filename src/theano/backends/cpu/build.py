@@ -7,7 +7,9 @@ callbacks are bound when an entry is made.
 from __future__ import annotations
 
 import functools
+import os
 import re
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +18,7 @@ import numpy as np
 
 from theano.backends.cpu import compiler, special
 from theano.backends.cpu.host import SYMBOL, HostCode, render_program
+from theano.backends.cpu.host_frame import State
 from theano.core.config import config
 from theano.core.threads import thread_count
 from theano.kernel.ir import Kernel
@@ -97,10 +100,16 @@ class _Scratch:
     """Frees the scratch slots of a state block when the function dies."""
 
     def __init__(self, block: Any, first: int) -> None:
+        _after_fork_hook()
+        _alive.add(self)
         self._block = block
         self._first = first
         # Taken now: nothing can be imported while the interpreter shuts down.
         self._free = _free_function() if len(block) > first else None
+
+    def forget_calls(self) -> None:
+        """In a forked child: calls of other threads, which might hold the block, are gone."""
+        self._block[[State.busy, State.owner]] = 0
 
     def __del__(self) -> None:
         free = self._free
@@ -108,6 +117,20 @@ class _Scratch:
             return
         for pointer in self._block[self._first :: 2]:
             free(int(pointer) or None)
+
+
+_alive: weakref.WeakSet[_Scratch] = weakref.WeakSet()
+
+
+@functools.cache
+def _after_fork_hook() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forget_calls)
+
+
+def _forget_calls() -> None:
+    for scratch in list(_alive):
+        scratch.forget_calls()
 
 
 @functools.cache

@@ -1,0 +1,134 @@
+"""Built-in functions made from native code of a Program; nothing here needs the code generator."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from theano.backends.cpu import compiler, special
+from theano.backends.cpu.machine import disk_cache
+from theano.core.config import config
+from theano.core.threads import thread_count
+from theano.runtime import capi, threads
+from theano.runtime.pycfunction import make_builtin
+
+SYMBOL: Final = "th_host"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Offsets of the words of a function's state block, which lives as long as the function."""
+
+    cells: int
+    callables: int
+    constants: int
+    slots: int
+
+    busy, owner, slow, fail = range(4)
+
+    def cell(self, index: int) -> int:
+        """Word of shared cell ``index`` (a list)."""
+        return 4 + index
+
+    def callable(self, index: int) -> int:
+        """Word of Python step ``index``."""
+        return 4 + self.cells + index
+
+    def constant(self, index: int) -> int:
+        """Word of the array of constant ``index``."""
+        return 4 + self.cells + self.callables + index
+
+    @property
+    def slot(self) -> int:
+        """First word of the scratch slots, two words each."""
+        return 4 + self.cells + self.callables + self.constants
+
+    @property
+    def words(self) -> int:
+        """Size of the block."""
+        return self.slot + 2 * self.slots
+
+
+def make_entry(
+    owner: compiler.NativeModule, state: State, name: str, values: Sequence[Any],
+    steps: Sequence[Callable[..., Any]], cells: Sequence[list[Any]], slow: Callable[..., Any],
+    fail: Callable[..., Any],
+) -> Callable[..., Any]:  # fmt: skip
+    """Return a built-in function that runs ``owner``'s host function.
+
+    Parameters
+    ----------
+    owner, state
+        The code, and the layout of its state block.
+    name
+        What the built-in is called.
+    values, steps
+        The program's constants, and its Python steps as native code calls them.
+    cells, slow, fail
+        As for `build.CompiledProgram.make_entry`.
+    """
+    block = np.zeros(state.words, dtype=np.int64)
+    constants = tuple(np.require(value, requirements=["ALIGNED"]) for value in values)
+    block[state.slow], block[state.fail] = id(slow), id(fail)
+    for i, cell in enumerate(cells[: state.cells]):
+        block[state.cell(i)] = id(cell)
+    for i, step in enumerate(steps):
+        block[state.callable(i)] = id(step)
+    for i, constant in enumerate(constants):
+        block[state.constant(i)] = id(constant)
+    scratch = _Scratch(block, state.slot)
+    keep = (block, slow, fail, tuple(cells), constants, tuple(steps), owner, scratch)
+    return make_builtin(owner[SYMBOL], keep, keywords=True, name=name)
+
+
+class _Scratch:
+    """Frees the scratch slots of a state block when the function dies."""
+
+    def __init__(self, block: Any, first: int) -> None:
+        self._block = block
+        self._first = first
+        # Taken now: nothing can be imported while the interpreter shuts down.
+        self._free = _free_function() if len(block) > first else None
+
+    def __del__(self) -> None:
+        free = self._free
+        if free is None:
+            return
+        for pointer in self._block[self._first :: 2]:
+            free(int(pointer) or None)
+
+
+@functools.cache
+def _free_function() -> Callable[..., None]:
+    address = compiler.helpers().symbols(["th_free"])["th_free"]
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+
+
+def addresses(names: Iterable[str]) -> dict[str, int]:
+    """The addresses of what code imports: helper libraries, the C APIs, SciPy's functions."""
+    names = list(names)
+    found = compiler.helpers(disk_cache()).symbols(names)
+    pool = threads.pool()
+    wanted = thread_count(config)
+    if pool.threads != wanted:
+        pool.set_threads(wanted)
+    table = capi.symbols()
+    for name in names:
+        if name in table:
+            found[name] = table[name]
+        elif name in special.EXTERNALS:
+            found[name] = special.address(name)
+    return found
+
+
+def load(key: str, names: Sequence[str]) -> compiler.NativeModule | None:
+    """The linked host function whose object code is stored under ``key``; None if it is not."""
+    cache = disk_cache()
+    if cache is None or not capi.native_calls_supported():
+        return None
+    return compiler.load_module(key, [SYMBOL], addresses(names), cache)
