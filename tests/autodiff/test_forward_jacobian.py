@@ -184,3 +184,11 @@ def test_verify_grad_accepts_right_and_finds_wrong_gradients() -> None:
         G.verify_grad(Cube(), [rng.rand(3)])
     with pytest.raises(TypeError, match="floating"):
         G.verify_grad(Cube(), [np.arange(3)], rng=rng)
+
+
+def test_rop_checks_the_shape_of_its_direction() -> None:
+    w, v, x = var("w", 2), var("v", 2), var("x", 1)
+    out = G.Rop(t.dot(x, w), w, v)
+    assert run([w, v, x], out, np.ones((2, 2)), 2 * np.ones((2, 2)), [0.0, 1.0]).tolist() == [2, 2]
+    with pytest.raises(AssertionError):
+        run([w, v, x], out, np.ones((2, 3)), np.ones((2, 2)), [0.0, 1.0])

@@ -93,6 +93,10 @@ def domain(name: str, args: list[np.ndarray]) -> list[np.ndarray]:
         return [a, np.abs(args[2])]
     if name in ("gammainc", "gammaincc", "gammal", "gammau", "chi2sf"):
         return [np.abs(args[2]) + a.dtype.type(0.1), np.abs(args[2][::-1]) + a.dtype.type(0.1)]
+    if name in ("j0", "j1", "i0", "i1"):
+        return [
+            np.concatenate([np.linspace(-90, 90, 250), a[:2], [0, 400, -650, 0.01]]).astype(a.dtype)
+        ]
     if name in ("psi", "trigamma", "gamma", "lgamma", "erfcx"):
         return [np.abs(args[2]) + a.dtype.type(0.1)]
     return args

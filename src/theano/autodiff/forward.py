@@ -11,6 +11,7 @@ from theano.graph import traverse
 from theano.graph.nodes import Apply, Variable
 from theano.graph.null_types import DisconnectedType, NullType
 from theano.graph.registry import apply
+from theano.graph.tensor_type import TensorType
 
 
 def Rop(
@@ -31,7 +32,14 @@ def Rop(
     return_disconnected : 'zero', 'none' or 'disconnected': the result for such an ``f``.
 
     An op without ``R_op`` is differentiated forwards by reverse mode applied twice.
-    Raises ValueError where ranks differ, DisconnectedInputError as asked.
+    Raises ValueError where ranks differ, DisconnectedInputError as asked; at run time
+    AssertionError where the shape of an ``eval_point`` is not that of its ``wrt``.
+
+    >>> import theano, theano.tensor as T
+    >>> W, V, x = T.dmatrix("W"), T.dmatrix("V"), T.dvector("x")
+    >>> f = theano.function([W, V, x], theano.Rop(T.dot(x, W), W, V))
+    >>> f([[1, 1], [1, 1]], [[2, 2], [2, 2]], [0, 1]).tolist()
+    [2.0, 2.0]
     """
     reverse.check_choice("disconnected_outputs", disconnected_outputs, ("raise", "warn", "ignore"))
     reverse.check_choice(
@@ -69,8 +77,15 @@ def _directions(wrt: list[Any], points: list[Any]) -> dict[Variable, Variable]:
                 f"Element {index} of wrt/eval_point have mismatched dimensionality: "
                 f"{variable.type.ndim} versus {point.type.ndim}"
             )
-        directions[variable] = point
+        directions[variable] = _of_shape(point, variable)
     return directions
+
+
+def _of_shape(point: Any, variable: Variable) -> Any:
+    """``point``, checked at run time to have the shape of the variable that moves along it."""
+    if variable.type.ndim == 0 or not isinstance(point.type, TensorType):
+        return point
+    return apply("specify_shape", point, apply("shape", variable))
 
 
 def _through(node: Apply, points: Sequence[Variable | None]) -> list[Variable | None]:

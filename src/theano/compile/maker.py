@@ -191,7 +191,7 @@ class FunctionMaker:
             other.lowered = other.compiled = None
         if delete_updates:
             outputs = outputs[: len(results)]
-        other.fgraph = FunctionGraph(self.variables + other.cells, outputs, clone=False)
+        other.fgraph = FunctionGraph([*self.variables, *other.cells], outputs, clone=False)
         return other
 
     # the two halves of the rewritten graph

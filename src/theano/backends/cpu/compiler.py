@@ -15,6 +15,8 @@ import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from theano.backends.cpu import elf
+from theano.backends.cpu.machine import HostFeatures, recalled, remember
 from theano.runtime import blas, support
 
 if TYPE_CHECKING:
@@ -35,29 +37,6 @@ _linked: weakref.WeakValueDictionary[str, NativeModule] = weakref.WeakValueDicti
 
 class CompilerUnavailableError(RuntimeError):
     """LLVM cannot be used on this machine; the message says why."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class HostFeatures:
-    """The processor that code is generated for."""
-
-    triple: str
-    cpu: str
-    features: str
-    data_layout: str
-    vector_bytes: int
-    vector_registers: int
-    llvm_version: str
-    llvmlite_version: str
-
-    def has(self, feature: str) -> bool:
-        """Tell whether LLVM feature ``feature`` (for example ``avx512f``) is present."""
-        return f"+{feature}" in self.features.split(",")
-
-    @property
-    def architecture(self) -> str:
-        """First part of the target triple: ``x86_64``, ``aarch64``, …"""
-        return self.triple.split("-", 1)[0]
 
 
 class NativeModule:
@@ -108,8 +87,12 @@ def available() -> tuple[bool, str]:
 
 
 def host_features() -> HostFeatures:
-    """Return the processor description; raises `CompilerUnavailableError` without LLVM."""
-    return _engine().host
+    """Return the processor description; raises `CompilerUnavailableError` without LLVM.
+
+    LLVM is only asked (and imported) where an earlier process did not store its answer.
+    """
+    found = None if _engines else recalled()
+    return _engine().host if found is None else found
 
 
 @contextmanager
@@ -175,17 +158,18 @@ def _make_engine(binding: Any, version: str) -> _Engine:
             jit=True,
         )  # fmt: skip
 
-    machine = target_machine()
+    target = target_machine()
     use_jit_link = "windows" not in triple
     linker = binding.create_lljit_compiler(target_machine(), use_jit_link=use_jit_link)
     vector_bytes, registers = _vector_unit(triple, set(features.split(",")))
     host = HostFeatures(
-        triple=triple, cpu=cpu, features=features, data_layout=str(machine.target_data),
+        triple=triple, cpu=cpu, features=features, data_layout=str(target.target_data),
         vector_bytes=vector_bytes, vector_registers=registers,
         llvm_version=".".join(map(str, binding.llvm_version_info)), llvmlite_version=version,
     )  # fmt: skip
     support.leak(linker)
-    return _Engine(binding, machine, linker, host)
+    remember(host)
+    return _Engine(binding, target, linker, host)
 
 
 def _vector_unit(triple: str, features: set[str]) -> tuple[int, int]:
@@ -236,21 +220,43 @@ def compile_module(
         The text is not valid IR, or a symbol is missing; both are mistakes of a code generator.
     """
     key = module_key(ir_text, optimize)
-    bound = hashlib.sha256(repr((key, tuple(exports), sorted(imports.items()))).encode())
-    alive = _linked.get(bound.hexdigest())
+    bound = _bound(key, exports, imports)
+    alive = _linked.get(bound)
     if alive is not None and not verify:
         return alive
     stored = cache.get(key) if cache is not None and not verify else None
-    with _llvm() as engine:
-        module = None if stored is None else _try_link(engine, stored, exports, imports, key)
-        if module is None:
+    module = None if stored is None else _link_stored(stored, exports, imports, key)
+    if module is None:
+        with _llvm() as engine:
             code = _generate(engine, ir_text, optimize, verify)
-            module = _link(engine, code, exports, imports, key, from_cache=False)
-            stored = None
-    if stored is None and cache is not None:
-        cache.put(key, code)
-    _linked[bound.hexdigest()] = module
+            module = _link(code, exports, imports, key, from_cache=False)
+        if cache is not None:
+            cache.put(key, code)
+    _linked[bound] = module
     return module
+
+
+def load_module(
+    key: str, exports: Sequence[str], imports: Mapping[str, int], cache: ObjectCache
+) -> NativeModule | None:
+    """Return the linked module whose object code is stored under ``key``; None if it is not.
+
+    Parameters are those of `compile_module`.
+    """
+    bound = _bound(key, exports, imports)
+    alive = _linked.get(bound)
+    if alive is None:
+        stored = cache.get(key)
+        alive = None if stored is None else _link_stored(stored, exports, imports, key)
+        if alive is not None:
+            _linked[bound] = alive
+    return alive
+
+
+def _bound(key: str, exports: Sequence[str], imports: Mapping[str, int]) -> str:
+    """What identifies linked code: object code and the addresses in it."""
+    parts = repr((key, tuple(exports), sorted(imports.items())))
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def helpers(cache: ObjectCache | None = None, blas_choice: str = "") -> support.Support:
@@ -300,24 +306,35 @@ def _generate(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> by
     return code
 
 
-def _try_link(
-    engine: _Engine, code: bytes, exports: Sequence[str], imports: Mapping[str, int], key: str
+def _link_stored(
+    code: bytes, exports: Sequence[str], imports: Mapping[str, int], key: str
 ) -> NativeModule | None:
     try:
-        return _link(engine, code, exports, imports, key, from_cache=True)
+        return _link(code, exports, imports, key, from_cache=True)
     except RuntimeError:
         return None
 
 
 def _link(
-    engine: _Engine, code: bytes, exports: Sequence[str], imports: Mapping[str, int], key: str,
-    *, from_cache: bool,
+    code: bytes, exports: Sequence[str], imports: Mapping[str, int], key: str, *,
+    from_cache: bool,
 ) -> NativeModule:  # fmt: skip
+    """Link object code: by ourselves if possible, which needs no LLVM, else with LLVM."""
+    try:
+        addresses, owner = elf.load(code, exports, imports)
+    except elf.NotLinkable:
+        with _llvm() as engine:
+            addresses, owner = _link_with_llvm(engine, code, exports, imports)
+    return NativeModule(addresses, owner, key, from_cache, len(code))
+
+
+def _link_with_llvm(
+    engine: _Engine, code: bytes, exports: Sequence[str], imports: Mapping[str, int]
+) -> tuple[dict[str, int], object]:
     builder = engine.binding.JITLibraryBuilder().add_object_img(code).add_current_process()
     for name, address in imports.items():
         builder.import_symbol(name, address)
     for name in exports:
         builder.export_symbol(name)
     tracker = builder.link(engine.linker, f"theano-{next(_serial)}")
-    addresses = {name: tracker[name] for name in exports}
-    return NativeModule(addresses, tracker, key, from_cache, len(code))
+    return {name: tracker[name] for name in exports}, tracker

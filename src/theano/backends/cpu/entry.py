@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -90,10 +92,16 @@ class _Scratch:
     """Frees the scratch slots of a state block when the function dies."""
 
     def __init__(self, block: Any, first: int) -> None:
+        _after_fork_hook()
+        _alive.add(self)
         self._block = block
         self._first = first
         # Taken now: nothing can be imported while the interpreter shuts down.
         self._free = _free_function() if len(block) > first else None
+
+    def forget_calls(self) -> None:
+        """In a forked child: calls of other threads, which might hold the block, are gone."""
+        self._block[[State.busy, State.owner]] = 0
 
     def __del__(self) -> None:
         free = self._free
@@ -101,6 +109,20 @@ class _Scratch:
             return
         for pointer in self._block[self._first :: 2]:
             free(int(pointer) or None)
+
+
+_alive: weakref.WeakSet[_Scratch] = weakref.WeakSet()
+
+
+@functools.cache
+def _after_fork_hook() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forget_calls)
+
+
+def _forget_calls() -> None:
+    for scratch in list(_alive):
+        scratch.forget_calls()
 
 
 @functools.cache

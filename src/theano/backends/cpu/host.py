@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from theano.backends.cpu.emit import Emitter
+from theano.backends.cpu.entry import SYMBOL
 from theano.backends.cpu.host_frame import SLOW, Frame, State
 from theano.backends.cpu.host_steps import Steps
 from theano.backends.cpu.render import render_kernel
@@ -18,8 +19,6 @@ from theano.kernel.ir import Kernel
 from theano.lower import program as pg
 from theano.lower.memory import storage_roots, written
 from theano.runtime import capi
-
-SYMBOL = "th_host"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from theano.backends.cpu import memory
 from theano.backends.cpu.emit import Emitter
+from theano.backends.cpu.entry import State
 from theano.backends.cpu.flow import Function, product
 from theano.lower import program as pg
 from theano.runtime import capi
@@ -26,40 +27,6 @@ class Array:
     dims: tuple[str, ...]
     strides: tuple[str, ...]
     object: str = ""  # slot of the owned object, or a borrowed object of a parameter
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Offsets of the words of a function's state block, which lives as long as the function."""
-
-    cells: int
-    callables: int
-    constants: int
-    slots: int
-
-    busy, owner, slow, fail = range(4)
-
-    def cell(self, index: int) -> int:
-        """Word of shared cell ``index`` (a list)."""
-        return 4 + index
-
-    def callable(self, index: int) -> int:
-        """Word of Python step ``index``."""
-        return 4 + self.cells + index
-
-    def constant(self, index: int) -> int:
-        """Word of the array of constant ``index``."""
-        return 4 + self.cells + self.callables + index
-
-    @property
-    def slot(self) -> int:
-        """First word of the scratch slots, two words each."""
-        return 4 + self.cells + self.callables + self.constants
-
-    @property
-    def words(self) -> int:
-        """Size of the block."""
-        return self.slot + 2 * self.slots
 
 
 class Frame:

@@ -80,7 +80,9 @@ static inline {T} th_pow_{T}({T} a, {T} b) {{
 # Special functions. psi, trigamma: recurrence, then the asymptotic series (Abramowitz and Stegun,
 # Handbook of Mathematical Functions, 6.3.18 and 6.4.12), reflection for negative arguments. erfinv,
 # erfcinv: the rational start of 26.2.23 there, then Halley's iteration. gammainc: the series 6.5.29
-# and the continued fraction 6.5.31 by Lentz's method. erfcx: 7.1.23 for large arguments.
+# and the continued fraction 6.5.31 by Lentz's method. erfcx: 7.1.23 for large arguments. Bessel
+# functions of order 0 and 1: the integral 9.1.18 (or 9.1.20) by the trapezoidal rule, exact to
+# rounding here, the series 9.6.10, and the expansions 9.2.5 and 9.7.1 for large arguments.
 _FLOATS: Final[dict[str, str]] = {
     "mod": """\
 static inline {T} th_mod_{T}({T} a, {T} b) {{
@@ -196,6 +198,45 @@ static inline {T} th_erfinv_{T}({T} y) {{
     x -= f / (1.12837916709551257 * exp(-x * x) + x * f);
   }}
   return x;
+}}
+""",
+    "bessel_j": """\
+static inline {T} th_bessel_j_{T}({T} x, int n) {{
+  {T} a = fabs(x), y = 0;
+  if (a < 50) {{
+    y = n ? 0.5 * sin(a) : 0.5 * (1 + cos(a));
+    for (int k = 1; k < 32; ++k) {{
+      {T} s = sin(k * (M_PI / 64));
+      y += n ? sin(a * s) * s : cos(a * s);
+    }}
+    y /= 32;
+  }} else {{
+    {T} t = 1, p = 0, q = 0;
+    for (int k = 1; k < 18; ++k) {{
+      if (k % 2) p += (k & 2) ? -t : t; else q += (k & 2) ? t : -t;
+      t *= (4 * n - (2 * k - 1) * (2 * k - 1)) / (8 * k * a);
+    }}
+    {T} s = sin(a), c = cos(a);
+    y = (n ? p * (s - c) + q * (s + c) : p * (s + c) - q * (s - c)) / sqrt(M_PI * a);
+  }}
+  return (n && x < 0) ? -y : y;
+}}
+""",
+    "bessel_i": """\
+static inline {T} th_bessel_i_{T}({T} x, int n) {{
+  {T} a = fabs(x), t = 1, y = 0;
+  if (a < 30) {{
+    t = n ? 0.5 * a : 1;
+    for (int k = 1; k < 100; ++k) {{ y += t; t *= 0.25 * a * a / (k * (k + n)); }}
+  }} else {{
+    for (int k = 1; k < 18; ++k) {{
+      y += t;
+      t *= -(4 * n - (2 * k - 1) * (2 * k - 1)) / (8 * k * a);
+    }}
+    t = exp(0.5 * a);
+    y = t * (y / sqrt(2 * M_PI * a)) * t;
+  }}
+  return (n && x < 0) ? -y : y;
 }}
 """,
     "gammainc_series": """\

@@ -30,7 +30,7 @@ REGISTERS: Final[dict[str, str]] = {
 """The type of a value in registers; float16 is a storage type only."""
 
 LACKING: Final[dict[str, str]] = dict.fromkeys(
-    ("j0", "j1", "jv", "i0", "i1", "iv"), "Bessel functions have no OpenCL C text yet"
+    ("jv", "iv"), "Bessel functions of any order have no OpenCL C text yet"
 )
 """Primitives that OpenCL devices do not have yet, and why."""
 
@@ -137,6 +137,10 @@ SPELLINGS: Final[dict[str, Row]] = {
     "psi": _double("th_psi_f64"),
     "trigamma": _double("th_trigamma_f64"),
     "erfcx": _double("th_erfcx_f64"),
+    "j0": _real("(({T})th_bessel_j_f64((f64){0}, 0))"),
+    "j1": _real("(({T})th_bessel_j_f64((f64){0}, 1))"),
+    "i0": _real("(({T})th_bessel_i_f64((f64){0}, 0))"),
+    "i1": _real("(({T})th_bessel_i_f64((f64){0}, 1))"),
     "erfinv": _double("th_erfinv_f64"),
     "erfcinv": _double("th_erfcinv_f64"),
     "chi2sf": _real("(({T})th_gammaincc_f64(0.5 * (f64){1}, 0.5 * (f64){0}))"),
