@@ -269,6 +269,19 @@ def test_integer_division_by_zero_fails(device: Device) -> None:
     assert not run_kernel(device, kernel, [3], arrays, [[0], [0]], [[], []])
 
 
+def test_fail_sets_the_flag_where_its_value_holds(device: Device) -> None:
+    x, y = ir.Operand("x", "float32", ("a0",)), ir.Operand("y", "float32", ("a0",), "out")
+    k = Builder()
+    value = k.load(x)
+    k.statements.append(ir.Fail(k.lt(value, 0).name))
+    k.store(y, k.sqrt(value))
+    kernel = ir.Kernel("guarded", ("a0",), (), (x, y), (), (each(k),))
+    agree(device, kernel, [3], [np.array([1, 4, 9], "float32"), np.zeros(3, "float32")])
+    arrays = [np.array([1, -4, 9], "float32"), np.zeros(3, "float32")]
+    assert not run_kernel(device, kernel, [3], arrays, [[0], [0]], [[], []])
+    assert arrays[1][[0, 2]].tolist() == [1, 3]
+
+
 def test_half_precision_is_a_storage_type(device: Device) -> None:
     x, y = ir.Operand("x", "float16", ("a0",)), ir.Operand("y", "float16", ("a0",), "out")
     k = Builder()

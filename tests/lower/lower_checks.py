@@ -15,16 +15,17 @@ import numpy as np
 
 from theano.backends.numpy import executor
 from theano.compile.reference import Reference
+from theano.graph import traverse
+from theano.graph.shared import SharedVariable
 from theano.graph.text import expression
 from theano.kernel import text as kernel_text
 from theano.kernel.verify import verify as verify_kernel
-from theano.lower import lower_function
+from theano.lower.function import lower_function
 from theano.lower import program as pg
 from theano.lower.text import parse, text
 from theano.lower.verify import verify
 from theano.rewrite import pipeline
 
-FAILURES = (executor.StepFailed,)
 SLOT_BYTES = 1 << 16
 WAYS = tuple(itertools.product((True, False), repeat=2))  # (fuse, donate)
 
@@ -92,8 +93,11 @@ def expected(
     inputs: Any, outputs: Any, updates: Any, values: Any, calls: int = 1
 ) -> tuple[list[Ran], Any]:
     """What the reference gives, call after call."""
+    targets = [*outputs, *(u for _, u in updates)]
     shared = [s for s, _ in updates]
-    run = Reference([*inputs, *shared], [*outputs, *(u for _, u in updates)])
+    roots = traverse.roots(targets, inputs)
+    shared += [v for v in roots if isinstance(v, SharedVariable) and v not in shared]
+    run = Reference([*inputs, *shared], [*targets, *shared[len(updates) :]])
     state = [np.array(s.get_value(borrow=True)) for s in shared]
     results = []
     for _ in range(calls):
@@ -149,8 +153,9 @@ def _compare(made: Any, inputs: Any, values: Any, updates: Any, wanted: Any, rto
         before = [np.array(cell[0]) for cell in cells]
         try:
             outputs = run_strictly(made.program, [np.array(v) for v in values], cells)
-        except FAILURES:
-            assert ran.error is not None
+        except Exception as error:
+            assert ran.error is not None, error
+            assert isinstance(error, executor.StepFailed) or type(error) is type(ran.error)
             for cell, old in zip(cells, before, strict=True):
                 np.testing.assert_array_equal(cell[0], old)
             continue

@@ -127,7 +127,8 @@ def _link_device(function: Any, program: Program, cells: list[list[Any]]) -> boo
         try:
             maker.compiled = build.compile_program(program, config.device)
         except (build.NotOnDevice, build.DeviceMissing) as error:
-            _stays_on_host(maker, error)
+            strict = config.force_device and isinstance(error, build.DeviceMissing)
+            _stays_on_host(maker, error, strict or config.assert_no_cpu_op in ("raise", "pdb"))
             return False
         maker.report.add("code", lambda: str(maker.compiled.text), (), time.perf_counter() - start)
     elif not isinstance(maker.compiled, build.CompiledProgram):
@@ -140,11 +141,11 @@ def _link_device(function: Any, program: Program, cells: list[list[Any]]) -> boo
     return True
 
 
-def _stays_on_host(maker: Any, error: Exception) -> None:
-    """A function for a device is run by the CPU: warn, or raise as ``assert_no_cpu_op`` says."""
+def _stays_on_host(maker: Any, error: Exception, strict: bool) -> None:
+    """A function for a device is run by the CPU: warn, or raise if ``strict``."""
     name = f"The function {maker.name!r}" if maker.name else "A function"
     text = f"{name} is not run on device={config.device} but on the CPU: {error}"
-    if config.assert_no_cpu_op in ("raise", "pdb"):
+    if strict:
         raise type(error)(text) from error
     maker.report.notes.append(text)
     warnings.warn(text, RuntimeWarning, stacklevel=6)

@@ -5,11 +5,13 @@ Such steps run last, after everything that can fail and after every other reader
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from theano.graph.nodes import Apply, Variable
 from theano.graph.shared import SharedVariable
+from theano.lower import memory
+from theano.lower import program as pg
 from theano.lower.group import Unit
 from theano.lower.kernels import base_axes
 from theano.lower.uses import resolve, uses_of
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Unit]]:
     """(shared variable, its update, the unit that computes it) where storage can be reused."""
     targets = lowering.targets
+    readers: dict[Variable, set[Unit]] = {}  # of shared storage, among the units accepted
+    taken: dict[Variable, Unit] = {}
     dependents: dict[Unit, set[Unit]] = {}
     for unit in lowering.grouping.live():
         for dep in unit.deps:
@@ -43,7 +47,20 @@ def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Un
         if lowering.sizes.of(shared) == lowering.sizes.of(update) and _in_place(
             lowering, shared, update, unit
         ):
+            touched = _touched(unit)
+            if readers.get(shared, set()) - {unit}:
+                continue
+            if any(taken.get(other, unit) is not unit for other in touched):
+                continue
+            taken[shared] = unit
+            for other in touched:
+                readers.setdefault(other, set()).add(unit)
             yield shared, update, unit
+
+
+def _touched(unit: Unit) -> set[Variable]:
+    """Roots whose storage a unit may read."""
+    return {_storage(v) for node in unit.nodes for v in node.inputs}
 
 
 def _in_place(lowering: Lowering, shared: SharedVariable, update: Variable, unit: Unit) -> bool:
@@ -87,8 +104,36 @@ def _can_fail(node: Apply) -> bool:
 
 def _storage(variable: Variable) -> Variable:
     """The variable whose storage this one's may be (through views and reshapes)."""
-    while variable.owner is not None and getattr(variable.owner.op, "lowering", "") in (
-        "view", "reshape",
-    ):  # fmt: skip
-        variable = variable.owner.inputs[0]
+    while variable.owner is not None:
+        op = variable.owner.op
+        if getattr(op, "lowering", "") in ("view", "reshape"):
+            variable = variable.owner.inputs[0]
+        elif op.view_map.get(variable.index):
+            variable = variable.owner.inputs[op.view_map[variable.index][0]]
+        else:
+            break
     return variable
+
+
+def writes_last(steps: Sequence[pg.Step], donated: set[str]) -> list[pg.Step]:
+    """The steps with those that write donated arrays, and what depends on them, at the end.
+
+    All that can fail and all other readers of the old values then come first.
+    """
+    if not donated:
+        return list(steps)
+    roots = memory.storage_roots(steps)
+    early: list[pg.Step] = []
+    late: list[pg.Step] = []
+    changed: set[str] = set()  # arrays that late steps write, registers that they define
+    for step in steps:
+        arrays, registers = memory.reads(step)
+        storage = {roots.get(a, a) for a in arrays}
+        targets = {roots.get(a, a) for a in memory.written(step)}
+        if targets & donated or (storage - donated) & changed or changed & set(registers):
+            changed |= targets | set(memory.defined(step))
+            assert not isinstance(step, (pg.Check, pg.PyCall)), step
+            late.append(step)
+        else:
+            early.append(step)
+    return early + late

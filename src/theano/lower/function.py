@@ -10,11 +10,10 @@ from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.shared import SharedVariable
 from theano.graph.tensor_type import TensorType
-from theano.lower import calls, memory, scatter
+from theano.lower import calls, donate, memory, scatter
 from theano.lower import program as pg
 from theano.lower.context import NATIVE_DTYPES, CannotLower, Context
-from theano.lower.donate import donations
-from theano.lower.group import Grouping, Unit
+from theano.lower.group import CyclicGroupsError, Grouping, Unit
 from theano.lower.kernels import Emission
 from theano.lower.sizes import Sizes
 from theano.lower.uses import resolve, uses_of
@@ -47,7 +46,10 @@ def lower_function(
     False: updates never reuse the storage of the shared variable. Raises CannotLower where a
     Program cannot hold the graph.
     """
-    return Lowering(inputs, outputs, updates, fuse, native, donate).run(name)
+    try:
+        return Lowering(inputs, outputs, updates, fuse, native, donate).run(name)
+    except CyclicGroupsError:
+        return Lowering(inputs, outputs, updates, False, native, donate).run(name)
 
 
 def _below(variable: Variable) -> Variable:
@@ -104,7 +106,8 @@ class Lowering:
         results = self._results(early, late)
         self.low.flush()
         params = tuple(self.low.params)
-        steps = memory.remove_dead(self.low.steps, results, params)
+        steps = donate.writes_last(self.low.steps, set(self.low.donations.values()))
+        steps = memory.remove_dead(steps, results, params)
         steps, slots = memory.assign_slots(steps, results)
         program = pg.Program(
             name, params, steps, tuple(results), slots,
@@ -192,7 +195,7 @@ class Lowering:
         self.low.is_free = self._is_free
         late: set[Unit] = set()
         if self.donate and self.native:
-            for shared, update, unit in donations(self):
+            for shared, update, unit in donate.donations(self):
                 self.low.donations[update] = self.low.arrays[shared]
                 late.add(unit)
         for variable in self.targets:
@@ -258,10 +261,12 @@ class Lowering:
     # emission -----------------------------------------------------------------------------------
 
     def _emit(self, unit: Unit) -> None:
-        for node in unit.nodes:
-            self.low.demand(node)
         node = unit.nodes[0]
         kind = self.kinds[node]
+        if kind == "python":
+            calls.python(self.low, node)
+        for member in unit.nodes:
+            self.low.demand(member)
         if unit.group is not None:
             self._emit_kernel(unit)
         elif kind == "scalar":
@@ -272,11 +277,9 @@ class Lowering:
             scatter.SCATTERS[kind](self.low, node)
         elif kind == "step":
             node.op.lower(node, self.low)
-        elif kind == "python":
-            calls.python(self.low, node)
         elif kind == "shape":
             self.low.scalar(node.outputs[0])
-        else:
+        elif kind != "python":
             self.low.array(node.outputs[0])
 
     def _emit_kernel(self, unit: Unit) -> None:

@@ -23,14 +23,19 @@ from theano.lower.uses import Use, resolve, uses_of
 LIMIT = 6000  # nodes in one kernel
 
 
+class CyclicGroupsError(RuntimeError):
+    """Grouping went wrong: lowering starts again without fusion."""
+
+
 class Unit:
     """Something emitted as a whole: a group of nodes or a single node."""
 
-    __slots__ = ("deps", "group", "merged", "nodes", "position")
+    __slots__ = ("deps", "group", "last", "merged", "nodes", "position")
 
     def __init__(self, node: Apply, position: int, deps: Iterable[Unit]) -> None:
         self.nodes = [node]
         self.position = position  # of its first node
+        self.last = position  # of its last
         self.deps = set(deps)
         self.group: Group | None = None
         self.merged: Unit | None = None
@@ -97,7 +102,7 @@ class Grouping:
             if unit is not None:
                 self.unit_of[node] = unit
                 return
-        unit = Unit(node, len(self.units), {u.find() for u in deps})
+        unit = Unit(node, self.order[node], {u.find() for u in deps})
         if uses is not None:
             unit.group = self._fresh(node, kind, uses)
         self.units.append(unit)
@@ -147,6 +152,7 @@ class Grouping:
             assert unit.group is not None
             self._enter(unit.group, node, place)
             unit.nodes.append(node)
+            unit.last = self.order[node]
             unit.deps |= {u for u in deps if u is not unit}
             return unit
         return None
@@ -283,6 +289,7 @@ class Grouping:
         unit.nodes = _ordered(unit.nodes + other.nodes, self.order)
         unit.deps = {u.find() for u in unit.deps | other.deps} - {unit, other}
         unit.position = min(unit.position, other.position)
+        unit.last = max(unit.last, other.last)
         other.merged = unit
         return True
 
@@ -347,7 +354,7 @@ class Grouping:
                 dep = dep.find()
                 if dep is source:
                     return True
-                if dep.position >= source.position and dep not in seen:
+                if dep.last > source.position and dep not in seen:
                     seen.add(dep)
                     stack.append(dep)
         return False
@@ -359,6 +366,7 @@ class Grouping:
     def schedule(self) -> list[Unit]:
         """The units in an order of execution."""
         done: set[Unit] = set()
+        entered: set[Unit] = set()
         order: list[Unit] = []
         for start in self.live():
             stack = [start]
@@ -369,6 +377,9 @@ class Grouping:
                     continue
                 pending = [d for d in {d.find() for d in unit.deps} if d not in done]
                 pending = [d for d in pending if d is not unit]
+                entered.add(unit)
+                if any(d in entered for d in pending):
+                    raise CyclicGroupsError("groups depend on each other")
                 if pending:
                     stack.extend(sorted(pending, key=lambda u: -u.position))
                 else:

@@ -124,6 +124,7 @@ class Emission:
         kind = op.kind
         if not self.group.inner:
             done = self.k.const(0, "int64") if kind.startswith("arg") else value
+            done = self.k.cast(done, self.low.register_dtype(node.outputs[0]))
         else:
             if not kind.startswith("arg"):
                 acc = "float32" if op.acc_dtype == "float16" else op.acc_dtype

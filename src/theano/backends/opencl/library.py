@@ -15,8 +15,9 @@ from theano.kernel import ir
 from theano.kernel.build import Builder
 
 _TILE: Final = 16
+_ROWS: Final = 4  # rows of C per work-item
 
-# C = alpha A B + beta C in tiles of 16 × 16, with any strides (in elements). C is not read where
+# C = alpha A B + beta C in tiles of 64 × 16, with any strides (in elements). C is not read where
 # beta is 0, so its NaNs do not count.
 _GEMM: Final = """
 __kernel __attribute__((reqd_work_group_size({tile}, {tile}, 1)))
@@ -24,22 +25,31 @@ void gemm(i64 rows, i64 columns, i64 depth, {T} alpha, {T} beta,
           __global {T} *c, i64 oc, i64 c0, i64 c1,
           __global const {T} *a, i64 oa, i64 a0, i64 a1,
           __global const {T} *b, i64 ob, i64 b0, i64 b1) {{
-  __local {T} ta[{tile}][{tile} + 1], tb[{tile}][{tile} + 1];
+  __local {T} ta[{rows}][{tile}][{tile} + 1], tb[{tile}][{tile} + 1];
   const int x = (int)get_local_id(0), y = (int)get_local_id(1);
   const i64 across = (columns + {tile} - 1) / {tile};
-  const i64 i = (i64)get_group_id(0) / across * {tile} + y;
+  const i64 i = (i64)get_group_id(0) / across * {tile} * {rows} + y;
   const i64 j = (i64)get_group_id(0) % across * {tile} + x;
-  {T} sum = 0;
+  {T} sum[{rows}] = {{0}};
   for (i64 k = 0; k < depth; k += {tile}) {{
-    ta[y][x] = (i < rows && k + x < depth) ? a[oa + i * a0 + (k + x) * a1] : 0;
+    for (int r = 0; r < {rows}; ++r) {{
+      const i64 h = i + r * {tile};
+      ta[r][y][x] = (h < rows && k + x < depth) ? a[oa + h * a0 + (k + x) * a1] : 0;
+    }}
     tb[y][x] = (k + y < depth && j < columns) ? b[ob + (k + y) * b0 + j * b1] : 0;
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int t = 0; t < {tile}; ++t) sum += ta[y][t] * tb[t][x];
+    for (int t = 0; t < {tile}; ++t) {{
+      const {T} v = tb[t][x];
+      for (int r = 0; r < {rows}; ++r) sum[r] += ta[r][y][t] * v;
+    }}
     barrier(CLK_LOCAL_MEM_FENCE);
   }}
-  if (i < rows && j < columns) {{
-    __global {T} *at = c + (oc + i * c0 + j * c1);
-    *at = beta == 0 ? alpha * sum : alpha * sum + beta * *at;
+  for (int r = 0; r < {rows}; ++r) {{
+    const i64 h = i + r * {tile};
+    if (h < rows && j < columns) {{
+      __global {T} *at = c + (oc + h * c0 + j * c1);
+      *at = beta == 0 ? alpha * sum[r] : alpha * sum[r] + beta * *at;
+    }}
   }}
 }}
 """
@@ -47,7 +57,7 @@ void gemm(i64 rows, i64 columns, i64 depth, {T} alpha, {T} beta,
 
 def gemm_source(dtype: str) -> str:
     """The OpenCL C text of matrix multiplication."""
-    return module(_GEMM.format(T=REGISTERS[dtype], tile=_TILE))
+    return module(_GEMM.format(T=REGISTERS[dtype], tile=_TILE, rows=_ROWS))
 
 
 def gemm(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any]) -> None:
@@ -63,7 +73,7 @@ def gemm(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any]) 
     for array in (c, a, b):
         args += [array.buffer, np.int64(array.offset // size)]
         args += [np.int64(s // size) for s in array.strides]
-    groups = -(-rows // _TILE) * -(-columns // _TILE)
+    groups = -(-rows // (_ROWS * _TILE)) * -(-columns // _TILE)
     build(device, gemm_source(c.dtype)).launch("gemm", groups, (_TILE, _TILE), args)
 
 
