@@ -50,6 +50,11 @@ class Function:
         self._run = self._run_reference
         self.native: Any = None
 
+    @property
+    def program(self) -> Any:
+        """The Program that is run; None where the graph is run op by op."""
+        return None if self.maker.lowered is None else self.maker.lowered.program
+
     # ---- names, containers, values
 
     def _bind_inputs(self) -> None:
@@ -290,7 +295,7 @@ class Function:
         storage = {v: [None] for v in graph.numbers}
         return SimpleNamespace(
             nodes=nodes, thunks=[None] * len(nodes), storage_map=storage,
-            allow_gc=self.maker.mode.linker.gc, program=getattr(self, "program", None),
+            allow_gc=self.maker.mode.linker.gc, program=self.program,
         )  # fmt: skip
 
     def get_shared(self) -> list[SharedVariable]:

@@ -8,6 +8,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from theano.compile import plan_cache
 from theano.core.config import config
 from theano.core.errors import MissingSpelling
 from theano.graph.tensor_type import TensorType
@@ -21,6 +22,9 @@ _FUSION = frozenset({"fusion", "elemwise_fusion", "local_elemwise_fusion"})
 def link(function: Any) -> None:
     """Give ``function`` the fastest runner that its mode, its graph and this machine allow."""
     maker = function.maker
+    if maker.plan is not None:
+        _link_plan(function, maker.plan)
+        return
     linker = maker.mode.linker
     report = maker.report
     before, after = maker.mode.watchers(maker)
@@ -39,6 +43,33 @@ def link(function: Any) -> None:
         _link_program(function, lowered.program, cells)
     elif not _link_device(function, lowered.program, cells):
         _link_native(function, lowered.program, cells)
+
+
+def _link_plan(function: Any, plan: Any) -> None:
+    """Give ``function`` the native code that the disk cache had."""
+    from theano.backends.cpu import entry
+
+    cells = [function._cells[i] for i in plan.cells]
+    native = entry.make_entry(
+        plan.owner, plan.state, plan.name, plan.constants, (), cells, function._slow, function._fail
+    )
+    _run_natively(function, native)
+
+
+def _run_natively(function: Any, native: Any) -> None:
+    from theano.runtime.pycfunction import subclass_with_call
+
+    function.native = native
+    function._run = function._run_native
+    if direct(function):
+        function.__class__ = subclass_with_call(type(function), native, "Function")
+
+
+def compile_native(maker: Any) -> None:
+    """Lower and compile the graph of a maker, as for its first function."""
+    lowered = _lower(maker)
+    if lowered is not None and maker.compiled is None:
+        _compiled(maker, lowered.program)
 
 
 def _not_lowerable(maker: Any) -> str:
@@ -93,27 +124,30 @@ def _link_program(function: Any, program: Program, cells: list[list[Any]]) -> No
         except StepFailed:
             return function._run_reference(values)  # type: ignore[no-any-return]
 
-    function.program = program
     function._run = call
 
 
 def _link_native(function: Any, program: Program, cells: list[list[Any]]) -> None:
-    from theano.runtime.pycfunction import subclass_with_call
-
     maker = function.maker
-    if maker.compiled is None:
-        start = time.perf_counter()
-        maker.compiled = _compile(maker, program)
-        if maker.compiled is None:
-            return
-        maker.report.add("code", lambda: str(maker.compiled.text), (), time.perf_counter() - start)
-    function.program = program
-    function.native = maker.compiled.make_entry(
+    fresh = maker.compiled is None
+    if fresh and not _compiled(maker, program):
+        return
+    if fresh and maker.plan_key:
+        plan_cache.store(maker)
+    native = maker.compiled.make_entry(
         program, cells, function._slow, function._fail, maker.unpack_single
     )
-    function._run = function._run_native
-    if direct(function):
-        function.__class__ = subclass_with_call(type(function), function.native, "Function")
+    _run_natively(function, native)
+
+
+def _compiled(maker: Any, program: Program) -> bool:
+    """Compile the program of a maker, and tell whether that was possible."""
+    start = time.perf_counter()
+    maker.compiled = _compile(maker, program)
+    if maker.compiled is None:
+        return False
+    maker.report.add("code", lambda: str(maker.compiled.text), (), time.perf_counter() - start)
+    return True
 
 
 def _link_device(function: Any, program: Program, cells: list[list[Any]]) -> bool:
@@ -133,7 +167,6 @@ def _link_device(function: Any, program: Program, cells: list[list[Any]]) -> boo
         maker.report.add("code", lambda: str(maker.compiled.text), (), time.perf_counter() - start)
     elif not isinstance(maker.compiled, build.CompiledProgram):
         return False
-    function.program = program
     function.native = maker.compiled.make_entry(
         program, cells, function._slow, function._fail, maker.unpack_single
     )

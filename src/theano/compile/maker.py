@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from theano.compile import plan_cache
 from theano.compile.callable import Function
 from theano.compile.errors import created_at
 from theano.compile.io import In, SymbolicInput, SymbolicOutput
-from theano.compile.link import link
+from theano.compile.link import compile_native, link
 from theano.compile.mode import Optimizer, get_mode
 from theano.compile.pfunc import Rebuilder
 from theano.compile.profile import profiled
@@ -96,17 +97,25 @@ class FunctionMaker:
         self.on_unused_input = on_unused_input
         self.output_keys = output_keys
         self.name = name
-        self.report = Report()
+        self._report = Report()
         start = time.perf_counter()
-        self.lowered: Any = None
+        self._lowered: Any = None
         self.lowered_cells: list[int] = []
-        self.compiled: Any = None
+        self._compiled: Any = None
+        self._fgraph: FunctionGraph | None = None
+        self.plan: plan_cache.Plan | None = None
+        self.plan_key = ""
         self.explicit: list[Any] = [x for x in self.inputs if not _is_state(x)]
         self.states = [x for x in self.inputs if _is_state(x)]
         check_unused(self.explicit, self._wanted(), on_unused_input)
         self.cells = [_state_variable(x) for x in self.states]
         self._close()
-        self._rewrite(fgraph)
+        self._positions()
+        if fgraph is None:
+            self.plan_key = plan_cache.key(self)
+            self.plan = plan_cache.load(self.plan_key)
+        if self.plan is None:
+            self._rewrite(fgraph)
         self.seconds = time.perf_counter() - start
 
     def _wanted(self) -> list[Variable]:
@@ -135,25 +144,73 @@ class FunctionMaker:
 
     def _rewrite(self, fgraph: FunctionGraph | None) -> None:
         original = self.results + [v for _, v in self.updates]
-        self.report.add("graph", lambda: _graph_text(original))
+        report = self._report
+        report.add("graph", lambda: _graph_text(original))
         found = original if fgraph is None else list(fgraph.outputs)
         if fgraph is None:
-            found = rewritten(self.variables, original, self.mode, self.report)
+            found = rewritten(self.variables, original, self.mode, report)
         known = set(self.cells)
         self.cells += [
             root
             for root in traverse.roots(found, self.variables)
             if isinstance(root, SharedVariable) and root not in known
         ]
-        positions = {cell: i for i, cell in enumerate(self.cells)}
-        self.update_cells = [positions[cell] for cell, _ in self.updates]
+        self._positions()
         mapping = {
             len(self.results) + i: len(self.variables) + position
             for i, position in enumerate(self.update_cells)
         }
-        self.fgraph = FunctionGraph(
+        self._fgraph = FunctionGraph(
             [*self.variables, *self.cells], found, clone=False, update_mapping=mapping
         )
+
+    def _positions(self) -> None:
+        positions = {cell: i for i, cell in enumerate(self.cells)}
+        self.update_cells = [positions[cell] for cell, _ in self.updates]
+
+    # what a function from the disk cache does not need to run is made when it is asked for
+
+    @property
+    def fgraph(self) -> FunctionGraph:
+        """The rewritten graph."""
+        if self._fgraph is None:
+            self._rewrite(None)
+        assert self._fgraph is not None
+        return self._fgraph
+
+    @property
+    def report(self) -> Report:
+        """What each stage made."""
+        self._complete()
+        return self._report
+
+    @property
+    def lowered(self) -> Any:
+        """The Program with its shared variables; None where the graph is run op by op."""
+        self._complete()
+        return self._lowered
+
+    @lowered.setter
+    def lowered(self, value: Any) -> None:
+        self._lowered = value
+
+    @property
+    def compiled(self) -> Any:
+        """The native code; None where there is none."""
+        self._complete()
+        return self._compiled
+
+    @compiled.setter
+    def compiled(self, value: Any) -> None:
+        self._compiled = value
+
+    def _complete(self) -> None:
+        """Do all that a plan from the disk cache made unnecessary so far."""
+        if self.plan is not None and self._compiled is None:
+            plan, self.plan = self.plan, None
+            _ = self.fgraph
+            compile_native(self)
+            self.plan = plan
 
     def derive(
         self, swap: dict[Any, Any], delete_updates: bool, name: str | None, profile: Any
@@ -167,6 +224,7 @@ class FunctionMaker:
                     f"swap: {old} of type {old.type} cannot be replaced by {new} of type "
                     f"{getattr(new, 'type', type(new))}: the types must be identical."
                 )
+        outputs = self.fgraph.outputs
         other = copy.copy(self)
         other.name, other.profile = name, profiled(profile, name)
         other.inputs = [_swapped(x, swap, delete_updates) for x in self.inputs]
@@ -182,16 +240,17 @@ class FunctionMaker:
         fresh_cell: dict[Any, Any] = dict(zip(self.cells, cells, strict=True))
         builder = Rebuilder(memo=dict(fresh_cell))
         results = [builder(v) for v in self.results]
-        outputs = [builder(v) for v in self.fgraph.outputs]
+        outputs = [builder(v) for v in outputs]
         updates = [] if delete_updates else self.updates
         other.results = results
         other.updates = [(fresh_cell[cell], builder(v)) for cell, v in updates]
         other.update_cells = self.update_cells[: len(updates)]
         if delete_updates or len(set(other.cells)) < len(other.cells):
-            other.lowered = other.compiled = None
+            other.lowered = other.compiled = other.plan = None
         if delete_updates:
             outputs = outputs[: len(results)]
-        other.fgraph = FunctionGraph([*self.variables, *other.cells], outputs, clone=False)
+        other.plan_key = ""
+        other._fgraph = FunctionGraph([*self.variables, *other.cells], outputs, clone=False)
         return other
 
     # the two halves of the rewritten graph

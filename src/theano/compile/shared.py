@@ -135,7 +135,9 @@ def tensor_constructor(
     """An ndarray; no dimension is broadcastable unless ``broadcastable`` says so."""
     if target != "cpu":
         raise TypeError("tensor_constructor makes variables on the CPU only")
-    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+    # The first test is no shortcut only: asking for numpy.ma imports it, which is slow.
+    plain = type(value) is np.ndarray
+    if not plain and (not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray)):
         raise TypeError("tensor_constructor takes an ndarray")
     if broadcastable is None:
         broadcastable = (False,) * value.ndim

@@ -94,11 +94,14 @@ class Perform:
 
     def __init__(self, node: Apply) -> None:
         self.node = node
+        destroyed = getattr(node.op, "destroy_map", None) or {}
+        self.destroyed = frozenset(i for inputs in destroyed.values() for i in inputs)
 
     def __call__(self, *arrays: Any) -> list[Any]:
         node = self.node
         storage: list[list[Any]] = [[None] for _ in node.outputs]
-        node.op.perform(node, list(arrays), storage)
+        given = [np.array(x) if i in self.destroyed else x for i, x in enumerate(arrays)]
+        node.op.perform(node, given, storage)
         return [_fitting(cell[0], v) for cell, v in zip(storage, node.outputs, strict=True)]
 
 

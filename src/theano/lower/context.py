@@ -312,17 +312,16 @@ class Context:
 
     def alloc_named(self, variable: Variable, dims: Sequence[Any], place: str) -> str:
         """Allocate the array of a variable."""
-        name = self.allocate(variable.type.dtype, dims, place)
-        self._define(variable, name, dims)
+        name = self.arrays[variable] = self.allocate(variable.type.dtype, dims, place)
         return name
 
     def allocate(self, dtype: str, dims: Sequence[Any], place: str = "slot") -> str:
         """A fresh C-contiguous array."""
         name = self.fresh("b")
-        sizes = tuple(self.size_arg(d) for d in dims)
-        self.add(pg.Alloc(name, dtype, sizes, place))
+        sizes = [d if isinstance(d, int) else self.size(d) for d in dims]
+        self.add(pg.Alloc(name, dtype, tuple(map(self.arg, sizes)), place))
         self.place_of[name] = place
-        self.array_dims[name] = tuple(dims)
+        self.array_dims[name] = tuple(sizes)
         self.array_dtype[name] = dtype
         return name
 

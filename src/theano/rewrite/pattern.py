@@ -30,6 +30,8 @@ Local = Callable[[Apply, Uses], Sequence[Variable] | None]
 
 #: all rules, in order of declaration
 RULES: list[Rule] = []
+#: names of rules that are not ours: what they do is not known by their names
+FOREIGN: list[str] = []
 
 
 class Expr:
@@ -208,6 +210,8 @@ def rule(
             local, keys, pair = _pair(function, when, ints)
         made = Rule(title, stage, keys, local, frozenset({stage, title, *tags}), pair, domain)
         RULES.append(made)
+        if not function.__module__.startswith("theano."):
+            FOREIGN.append(title)
         return made
 
     return declare

@@ -16,10 +16,24 @@ from theano.autodiff.reverse import Lop, grad
 from theano.compile.eval import evaluate as _evaluate  # noqa: F401  (enters "eval")
 from theano.graph.shared import SharedVariable
 from theano.ops import rows as _rows  # noqa: F401  (enters "map_rows")
-from theano.tensor import basic, elemwise, grids, nnet, opt, sharedvar, subtensor, transfers, types
+from theano.tensor import (
+    basic,
+    elemwise,
+    extra_ops,
+    grids,
+    nnet,
+    opt,
+    sharedvar,
+    subtensor,
+    transfers,
+    types,
+)
+from theano.tensor import sort as _sorting  # noqa: F401  (before the function of that name)
 from theano.tensor import var as _classes  # noqa: F401  (before the function of that name)
 from theano.tensor.basic import *  # noqa: F403
+from theano.tensor.extra_ops import *  # noqa: F403
 from theano.tensor.grids import *  # noqa: F403
+from theano.tensor.sort import *  # noqa: F403
 from theano.tensor.subtensor import *  # noqa: F403
 from theano.tensor.transfers import *  # noqa: F403
 from theano.tensor.types import *  # noqa: F403
@@ -31,6 +45,7 @@ __all__ = [
     "basic",
     "consider_constant",
     "elemwise",
+    "extra_ops",
     "grad",
     "hessian",
     "jacobian",
@@ -43,7 +58,9 @@ __all__ = [
     "verify_grad",
 ]
 __all__ += basic.__all__
+__all__ += extra_ops.__all__
 __all__ += grids.__all__
+__all__ += _sorting.__all__
 __all__ += subtensor.__all__
 __all__ += transfers.__all__
 __all__ += types.__all__

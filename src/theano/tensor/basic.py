@@ -152,6 +152,7 @@ from theano.ops.elementwise import (
 )
 from theano.ops.elemwise import Elemwise
 from theano.ops.extents import MakeVector, Shape, Shape_i, shape, shape_i
+from theano.ops.extra import choose, cov
 from theano.ops.join import (
     Join,
     Split,
@@ -278,6 +279,7 @@ __all__ = [
     "ceil",
     "ceil_intdiv",
     "chi2sf",
+    "choose",
     "clip",
     "complex",
     "complex_dtypes",
@@ -289,6 +291,7 @@ __all__ = [
     "continuous_dtypes",
     "cos",
     "cosh",
+    "cov",
     "deg2rad",
     "diag",
     "diagonal",

@@ -55,7 +55,11 @@ class Columns:
 
     def render(self) -> str:
         from theano.backends.cpu.render import (
-            advance, base_pointer, chunk_ranges, decompose, load_scalars,
+            advance,
+            base_pointer,
+            chunk_ranges,
+            decompose,
+            load_scalars,
         )  # fmt: skip
 
         f, kernel, layout = self.f, self.kernel, self.layout
