@@ -26,15 +26,15 @@ def bitmap(text: str) -> Any:
     """``text`` as bools of shape (8, 6 * len(text)); a letter that the font lacks is a space.
 
     >>> for row in bitmap("4"):
-    ...     print("".join(".#"[pixel] for pixel in row))
-    ...#..
-    ..##..
-    .#.#..
-    #..#..
-    #####.
-    ...#..
-    ...#..
-    ......
+    ...     print("".join("-#"[int(pixel)] for pixel in row))
+    ---#--
+    --##--
+    -#-#--
+    #--#--
+    #####-
+    ---#--
+    ---#--
+    ------
     """
     pixels = np.zeros((ROWS, 6 * len(text)), bool)
     for position, letter in enumerate(text):

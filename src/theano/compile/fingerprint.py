@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from theano.core.config import config
+from theano.core.errors import MissingSpelling
 from theano.graph import traverse
 from theano.graph.nodes import Constant, Op, Variable
 from theano.graph.tensor_type import TensorType
@@ -136,7 +137,11 @@ def _joined(values: Iterable[Any]) -> str:
 
 def _row(row: ScalarRow) -> str:
     """A row of the library by its name."""
-    if not row.dtype.__module__.startswith("theano.") or find_row(row.name) is not row:
+    try:
+        ours = find_row(row.name) is row
+    except MissingSpelling:
+        ours = False
+    if not ours:
         raise Unknown(f"the row {row.name}")
     return f"row {row.name}"
 

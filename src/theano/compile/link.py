@@ -6,10 +6,12 @@ import functools
 import importlib
 import time
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from theano.compile import plan_cache
 from theano.core.config import config
+from theano.core.dtypes import COMPLEX
 from theano.core.errors import MissingSpelling
 from theano.graph.tensor_type import TensorType
 
@@ -77,7 +79,18 @@ def _not_lowerable(maker: Any) -> str:
     for variable in (*maker.fgraph.inputs, *maker.fgraph.outputs):
         if not isinstance(variable.type, TensorType):
             return f"{variable} is {variable.type}, not a tensor"
+    for variable in _variables(maker.fgraph):
+        # Not even a copy of complex numbers is a kernel.
+        if getattr(variable.type, "dtype", "") in COMPLEX:
+            return f"{variable} is complex, and kernels have no complex numbers"
     return ""
+
+
+def _variables(fgraph: Any) -> Iterator[Any]:
+    yield from fgraph.inputs
+    for node in fgraph.apply_nodes:
+        yield from node.inputs
+        yield from node.outputs
 
 
 def _lower(maker: Any) -> Any:

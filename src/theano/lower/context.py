@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class Context:
         self._sizes: dict[Any, Val] = {}
         self._proved: dict[Any, Any] = {}
         self._count = 0
+        self._kernels: dict[ir.Kernel, ir.Kernel] = {}
         self.donations: dict[Variable, str] = {}
         self.places: dict[Variable, str] = {}
         self.place_of: dict[str, str] = {}
@@ -207,7 +209,7 @@ class Context:
         if literal is True:
             return
         if literal is False:
-            condition = self.let("ne", self.k.const(0, "int64"), self.k.const(0, "int64"))
+            condition = self.k.apply("ne", self.k.const(0, "int64"), self.k.const(0, "int64"))
         self.add(pg.Check(condition.name, text))
 
     def scalar(self, variable: Variable) -> Val:
@@ -302,13 +304,20 @@ class Context:
             Views(self).view(node)
         elif node is not None and node.op.lowering == "reshape":
             Views(self).reshape(node)
-        elif variable.type.ndim == 0:
+        elif variable.type.ndim == 0 and self._computable(variable):
             value = self.scalar(variable)
             if variable not in self.arrays:
                 name = self.alloc_named(variable, (), self.places.get(variable, "slot"))
                 self.add(pg.Poke(name, self.arg(value), value.dtype))
         else:
             raise CannotLower(f"{variable} ({variable.owner}) has not been computed yet")
+
+    def _computable(self, variable: Variable) -> bool:
+        """Whether a number can be had without its own array."""
+        node = variable.owner
+        if variable in self.registers or node is None or isinstance(node.op, Shape_i):
+            return True
+        return node.op.lowering == "map" and all(v.type.ndim == 0 for v in node.inputs)
 
     def alloc_named(self, variable: Variable, dims: Sequence[Any], place: str) -> str:
         """Allocate the array of a variable."""
@@ -411,6 +420,14 @@ class Context:
         kernel = ir.Kernel("copy", names, (), tuple(used), (), (stage,))
         extents = tuple(self.arg(self.dim(target, axis)) for axis in range(rank))
         self.add(pg.Launch(kernel, extents, tuple(operands), ()))
+
+    def named(self, kernel: ir.Kernel) -> ir.Kernel:
+        """The kernel under a name; equal kernels get the same, and are compiled once."""
+        found = self._kernels.get(kernel)
+        if found is None:
+            found = replace(kernel, name=f"k{len(self._kernels) + 1}")
+            self._kernels[kernel] = found
+        return found
 
     def splat(self, variable: Variable) -> Any:
         """The one value of a constant whose elements are all equal, else None."""

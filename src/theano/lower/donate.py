@@ -5,6 +5,7 @@ Such steps run last, after everything that can fail and after every other reader
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Unit]]:
     """(shared variable, its update, the unit that computes it) where storage can be reused."""
-    targets = lowering.targets
+    targets = Counter(lowering.targets)
+    viewed = {resolve(v, fills=False)[0] for v in targets if isinstance(v.owner, Apply)
+              and lowering.kinds[v.owner] == "look through"}  # fmt: skip
     readers: dict[Variable, set[Unit]] = {}  # of shared storage, among the units accepted
     taken: dict[Variable, Unit] = {}
     dependents: dict[Unit, set[Unit]] = {}
@@ -31,9 +34,9 @@ def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Un
             dependents.setdefault(dep.find(), set()).add(unit)
     for shared, update in lowering.updates:
         node = update.owner
-        if node is None or targets.count(update) != 1 or lowering.clients.get(update):
+        if node is None or targets[update] != 1 or lowering.clients.get(update):
             continue
-        if any(resolve(v, fills=False)[0] is update and v is not update for v in targets):
+        if update in viewed:
             continue
         unit = lowering.grouping.unit_of.get(node)
         if unit is None:
@@ -95,7 +98,7 @@ def _map_in_place(lowering: Lowering, shared: SharedVariable, update: Variable, 
 def _can_fail(node: Apply) -> bool:
     if getattr(node.op, "can_fail", False):
         return True
-    if any(use.gathered and use.base.type.ndim for use in uses_of(node)):
+    if any(use.gathered and node.inputs[use.position].type.ndim for use in uses_of(node)):
         return True
     row = getattr(node.op, "scalar_op", None)
     integer = node.outputs[0].type.dtype.startswith(("int", "uint"))

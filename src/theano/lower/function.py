@@ -80,7 +80,6 @@ class Lowering:
         self.grouping = Grouping(self.sizes)
         self.shared: list[SharedVariable] = []
         self.clients: dict[Variable, list[Apply]] = {}
-        self.kernel_count = 0
         self.target_bases: set[Variable] = set()
         self._claimed: set[str] = set()
 
@@ -294,8 +293,7 @@ class Lowering:
         if not results:
             return
         self._guard_empty(unit)
-        self.kernel_count += 1
-        Emission(self.low, unit, results).build(f"k{self.kernel_count}")
+        Emission(self.low, unit, results).build()
 
     def _guard_empty(self, unit: Unit) -> None:
         assert unit.group is not None

@@ -21,6 +21,9 @@ from theano.lower.sizes import Atom, Sizes, canonical
 from theano.lower.uses import Use, resolve, uses_of
 
 LIMIT = 6000  # nodes in one kernel
+LARGE = 100  # nodes in a group that is rather extended than merged into another
+FAR = 1000  # units looked at before two are taken to depend on each other
+NEAR = 16  # groups that read one array and are compared with the next that does
 
 
 class CyclicGroupsError(RuntimeError):
@@ -135,7 +138,9 @@ class Grouping:
 
     def _join(self, node: Apply, kind: str, uses: Sequence[Use], deps: set[Unit]) -> Unit | None:
         candidates = sorted(
-            (u for u in deps if u.group is not None), key=lambda u: u.position, reverse=True
+            (u for u in deps if u.group is not None),
+            key=lambda u: (len(u.nodes) > LARGE, u.position),
+            reverse=True,
         )
         for unit in candidates:
             place = self._try(unit, node, kind, uses, deps)
@@ -286,7 +291,7 @@ class Grouping:
             a.points[node] = tuple(None if m is None else turn[m] for m in points)
         a.times.update(b.times)
         a.outer_level |= b.outer_level
-        unit.nodes = _ordered(unit.nodes + other.nodes, self.order)
+        unit.nodes.extend(other.nodes)
         unit.deps = {u.find() for u in unit.deps | other.deps} - {unit, other}
         unit.position = min(unit.position, other.position)
         unit.last = max(unit.last, other.last)
@@ -304,7 +309,7 @@ class Grouping:
             for unit, axes in entries:
                 if unit.merged is not None:
                     continue
-                if not any(self._pair(first, theirs, unit, axes) for first, theirs in head):
+                if not any(self._pair(first, theirs, unit, axes) for first, theirs in head[-NEAR:]):
                     head.append((unit, axes))
 
     def _pair(self, first: Unit, theirs: Any, unit: Unit, axes: Any) -> bool:
@@ -350,6 +355,8 @@ class Grouping:
         stack = [target]
         while stack:
             unit = stack.pop()
+            if len(seen) > FAR:
+                return True
             for dep in unit.deps:
                 dep = dep.find()
                 if dep is source:
@@ -369,6 +376,7 @@ class Grouping:
         entered: set[Unit] = set()
         order: list[Unit] = []
         for start in self.live():
+            start.nodes.sort(key=self.order.__getitem__)
             stack = [start]
             while stack:
                 unit = stack[-1]
@@ -412,7 +420,3 @@ def _align(group: Group, uses: Sequence[Use], rank: int) -> list[int | None] | N
             found[o] = axis
     taken = [a for a in found if a is not None]
     return found if len(set(taken)) == len(taken) else None
-
-
-def _ordered(nodes: list[Apply], order: dict[Apply, int]) -> list[Apply]:
-    return sorted(nodes, key=order.__getitem__)

@@ -134,7 +134,7 @@ class Emission:
 
     # stages -----------------------------------------------------------------------------------
 
-    def build(self, name: str) -> None:
+    def build(self) -> None:
         """Build all stages and append the launch to the program."""
         last = max(self.group.times.values())
         plan = StagePlan(self, last)
@@ -149,9 +149,10 @@ class Emission:
             replace(o, axes=tuple(n for n in axes if n in o.axes)) for o in self.operands
         )
         kernel = ir.Kernel(
-            name, outer_names, inner_names, operands, tuple(self.scalars),
+            "", outer_names, inner_names, operands, tuple(self.scalars),
             tuple(self.stages),
         )  # fmt: skip
+        kernel = self.low.named(kernel)
         extents = [self.low.size_arg(self.group.axes[i]) for i in order]
         bindings = tuple(
             pg.Operand(b.array, tuple(b.axes[i] for i in order), b.gather) for b in self.bindings

@@ -72,8 +72,8 @@ class Recorder:
     ) -> Val:
         """Element of an input at computed indices."""
         variable = self.node.inputs[position]
-        dims = tuple(range(variable.type.ndim))
-        self.found[position] = Use(position, variable, dims, (None,) * len(dims), gathered=True)
+        base, dims = resolve(variable, fills=False)
+        self.found[position] = Use(position, base, dims, (None,) * len(dims), gathered=True)
         return self._value(variable)
 
     def extent(self, position: int, axis: int) -> Val:

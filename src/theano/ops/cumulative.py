@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from theano.ops.basic import as_tensor_variable, zeros_of
 from theano.ops.constants import get_scalar_constant_value
 from theano.ops.index import getitem
 
-_MODES = {"add": np.cumsum, "mul": np.cumprod}
+_MODES: Final[Mapping[str, Callable[..., Any]]] = {"add": np.cumsum, "mul": np.cumprod}
 _WHY = "each element needs the one before it, and kernels have no such loop yet"
 
 

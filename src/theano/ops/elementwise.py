@@ -40,6 +40,7 @@ for _name, _op in OPS.items():
 
 add, mul, sub, neg = OPS["add"], OPS["mul"], OPS["sub"], OPS["neg"]
 true_div, int_div, mod, pow = OPS["true_div"], OPS["int_div"], OPS["mod"], OPS["pow"]
+mul_without_zeros = OPS["mul_without_zeros"]
 inv, sqr, sqrt, abs_, sgn = OPS["inv"], OPS["sqr"], OPS["sqrt"], OPS["abs_"], OPS["sgn"]
 ceil, floor, trunc = OPS["ceil"], OPS["floor"], OPS["trunc"]
 round_half_to_even = OPS["round_half_to_even"]

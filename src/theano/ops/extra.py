@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from theano.ops.index_nonzero import flatnonzero
 class Check(Assert):
     """``Check(msg, error)(value, *conditions)``: as Assert, but it raises ``error(msg)``."""
 
-    __props__: ClassVar[tuple[str, ...]] = ("msg", "error")
+    __props__ = ("msg", "error")  # type: ignore[assignment]
 
     def __init__(self, msg: str, error: type[Exception] = ValueError) -> None:
         super().__init__(msg)
@@ -44,7 +44,7 @@ class Check(Assert):
 
 def _integers(x: Any, what: str) -> Any:
     x = as_tensor_variable(x)
-    if x.type.dtype not in dtypes.INTEGER:
+    if x.type.dtype not in dtypes.integer_dtypes:
         raise TypeError(f"{what} must be integers, got {x} of type {x.type}")
     return x
 
@@ -102,7 +102,9 @@ def _variables(m: Any, rowvar: bool) -> Any:
     return m if rowvar else apply("transpose", m)
 
 
-def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: bool = False) -> Any:
+def bincount(
+    x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: bool = False
+) -> Any:
     """How often 0, 1, … occur in a vector of integers, or the sum of their weights.
 
     Parameters
@@ -127,6 +129,7 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
     if not x.type.dtype.startswith("uint"):
         least = apply("all", apply("ge", x, 0))
         x = Check("bincount: x must not have negative elements")(x, least)
+    x = cast(x, "int64")
     if weights is None:
         amounts: Any = constant(np.int64(1))
     else:
@@ -242,6 +245,9 @@ def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
     return apply("take", as_tensor_variable(x), flatnonzero(condition), axis=axis)
 
 
+_NO_CHOICE = "choose: an element of a is not the number of a choice"
+
+
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """At each place the element of ``choices[a]``, everything broadcast together.
 
@@ -268,19 +274,18 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 def _choose_listed(a: Any, choices: Sequence[Any], mode: str) -> Any:
     if not choices:
         raise ValueError("choose: there are no choices")
-    index = _in_range(a, len(choices), mode, "choose: an element of a is not the number of a choice")
+    index = _in_range(a, len(choices), mode, _NO_CHOICE)
     result = choices[-1]
-    for number in range(len(choices) - 2, -1, -1):
+    # A single choice is chosen too: the shape of a counts, and its elements are checked.
+    for number in range(max(len(choices) - 2, 0), -1, -1):
         result = apply("switch", apply("eq", index, np.int64(number)), choices[number], result)
-    # With one choice the shape of a still counts.
-    return apply("switch", apply("eq", index, index), result, result) if len(choices) == 1 else result
+    return result
 
 
 def _choose_stacked(a: Any, choices: Any, mode: str) -> Any:
     if choices.type.ndim == 0:
         raise TypeError("choose: choices must have a first dimension that numbers them")
-    text = "choose: an element of a is not the number of a choice"
-    index = _in_range(a, size_of(choices, 0), mode, text)
+    index = _in_range(a, size_of(choices, 0), mode, _NO_CHOICE)
     rank = max(a.type.ndim, choices.type.ndim - 1)
     if rank == 0:
         return getitem(choices, index)
@@ -303,7 +308,7 @@ def _in_range(index: Any, size: Any, mode: str, text: str) -> Any:
     """``index`` made to lie in 0 … size - 1 as ``mode`` says."""
     extent = sizes.variable(size)
     if mode == "clip":
-        return apply("clip", index, np.int64(0), extent - np.int8(1))
+        return apply("clip", index, np.int64(0), apply("sub", extent, np.int8(1)))
     if mode == "wrap":
         return apply("mod", index, extent)
     if mode != "raise":

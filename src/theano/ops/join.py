@@ -363,12 +363,15 @@ class Split(TensorOp):
         array, dims = low.array(x), low.dims(x)
         start: Any = 0
         entries = [_scalar(low, entry) for entry in vector_entries(splits, self.len_splits)]
-        for extent, output in zip(entries, node.outputs, strict=True):
+        starts = []
+        for extent in entries:
             low.check(low.let("ge", extent, 0), "Split: a negative size")
-            axes = [Axis(i, extent if i == axis else dims[i], 1) for i in range(len(dims))]
-            low.define(output, low.view(array, ((axis, start),), axes, output.type.dtype))
+            starts.append(start)
             start = low.let("add", start, extent)
         low.check(low.let("eq", start, dims[axis]), "The splits do not sum to the extent")
+        for first, extent, output in zip(starts, entries, node.outputs, strict=True):
+            axes = [Axis(i, extent if i == axis else dims[i], 1) for i in range(len(dims))]
+            low.define(output, low.view(array, ((axis, first),), axes, output.type.dtype))
 
     def __str__(self) -> str:
         return f"Split{{{self.len_splits}}}"

@@ -178,6 +178,11 @@ ROWS = (
         complex_grad=True,
     ),
     ScalarRow(
+        "mul_without_zeros", 2, upcast_out,
+        lambda x, y: np.where(x == 0, y, np.where(y == 0, x, x * y)),
+        lambda k, x, y: k.select(k.eq(x, 0), y, k.select(k.eq(y, 0), x, k.mul(x, y))),
+    ),
+    ScalarRow(
         "sub", 2, upcast_out_nobool, np.subtract, lambda k, x, y: k.sub(x, y),
         lambda g, z, x, y: (_real_if(g, x), _real_if(-g, y)), infix=("-", -2, "left"),
         complex_grad=True,

@@ -121,7 +121,7 @@ class SearchsortedOp(TensorOp):
         inputs = [x, v]
         if sorter is not None:
             sorter = as_tensor_variable(sorter)
-            if sorter.type.ndim != 1 or sorter.type.dtype not in dtypes.INTEGER:
+            if sorter.type.ndim != 1 or sorter.type.dtype not in dtypes.integer_dtypes:
                 raise TypeError(f"searchsorted: sorter must be a vector of ints, got {sorter.type}")
             inputs.append(sorter)
         return Apply(self, inputs, [v.type.clone(dtype="int64")()])
@@ -158,7 +158,7 @@ def _flat_if_none(a: Any, axis: Any) -> tuple[Any, int]:
 def sort(a: Any, axis: int | None = -1, kind: str = "quicksort", order: Any = None) -> Any:
     """``a`` in ascending order along ``axis`` (None: flattened).
 
-    ``kind`` is one of NumPy's algorithms; ``order`` is there for NumPy's signature and must be None.
+    ``kind`` is one of NumPy's algorithms; ``order`` (of NumPy's signature) must be None.
 
     >>> import theano.tensor as T
     >>> sort(T.constant([3, 1, 2])).eval().tolist()

@@ -210,7 +210,7 @@ def rule(
             local, keys, pair = _pair(function, when, ints)
         made = Rule(title, stage, keys, local, frozenset({stage, title, *tags}), pair, domain)
         RULES.append(made)
-        if not function.__module__.startswith("theano."):
+        if not (function.__module__ or "").startswith("theano."):
             FOREIGN.append(title)
         return made
 

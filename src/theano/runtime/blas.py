@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import functools
-import glob
 import os
 import sys
 from types import MappingProxyType
@@ -121,7 +120,11 @@ def from_library(path: str) -> Blas | None:
 def _numpy_libraries() -> list[str]:
     home = os.path.dirname(np.__file__)
     folders = (os.path.join(os.path.dirname(home), "numpy.libs"), os.path.join(home, ".dylibs"))
-    return [path for folder in folders for path in sorted(glob.glob(f"{folder}/*openblas*"))]
+    found = []
+    for folder in filter(os.path.isdir, folders):
+        names = sorted(name for name in os.listdir(folder) if "openblas" in name)
+        found += [os.path.join(folder, name) for name in names]
+    return found
 
 
 def _loaded_libraries() -> list[str]:

@@ -15,12 +15,13 @@ import json
 import os
 import re
 import stat
-import tempfile
 import threading
 import time
 import warnings
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAGIC: Final = b"THOC"
 VERSION: Final = 1
@@ -68,7 +69,7 @@ def decode(blob: bytes) -> bytes | None:
     return payload
 
 
-def _trust_problem(directory: Path) -> str:
+def _trust_problem(directory: str) -> str:
     """Say why ``directory`` must not be trusted, or return the empty string."""
     info = os.lstat(directory)
     if not stat.S_ISDIR(info.st_mode):
@@ -94,7 +95,7 @@ class ObjectCache:
     """
 
     def __init__(self, compiledir: str | os.PathLike[str], limit: int = DEFAULT_LIMIT) -> None:
-        self._root = Path(compiledir).expanduser() / "objects"
+        self._root = os.path.join(os.path.expanduser(os.fspath(compiledir)), "objects")
         self._limit = limit
         self._lock = threading.Lock()
         self._state: bool | None = None
@@ -104,7 +105,9 @@ class ObjectCache:
 
     def path(self) -> Path:
         """Return the directory of the entries (it may not exist yet)."""
-        return self._root
+        from pathlib import Path  # slow to import, and not needed to read the cache
+
+        return Path(self._root)
 
     def get(self, key: str) -> bytes | None:
         """Return the verified bytes stored under the hexadecimal ``key``, or None."""
@@ -133,7 +136,7 @@ class ObjectCache:
         """Return counters of this process and the size on disk."""
         files = self._files() if self._usable(create=False) else []
         return CacheStats(
-            path=str(self._root), usable=self._state is not False, reason=self._reason,
+            path=self._root, usable=self._state is not False, reason=self._reason,
             entries=len(files), bytes=sum(size for _, size, _ in files), hits=self._hits,
             misses=self._misses, rejected=self._rejected, stored=self._stored,
         )  # fmt: skip
@@ -145,7 +148,7 @@ class ObjectCache:
         removed = 0
         for _, _, path in self._files():
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
                 removed += 1
         return removed
 
@@ -156,9 +159,9 @@ class ObjectCache:
             return self._state
         try:
             if create:
-                self._root.parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(os.path.dirname(self._root), exist_ok=True)
                 with contextlib.suppress(FileExistsError):
-                    self._root.mkdir(mode=0o700)
+                    os.mkdir(self._root, mode=0o700)
             problem = _trust_problem(self._root)
         except FileNotFoundError:
             return False
@@ -174,12 +177,12 @@ class ObjectCache:
             )  # fmt: skip
         return self._state
 
-    def _file(self, namespace: str, key: str) -> Path:
+    def _file(self, namespace: str, key: str) -> str:
         if not _KEY.match(key):
             raise ValueError(f"a cache key is a hexadecimal digest, got {key!r}")
-        return self._root / f"{key}.{namespace}"
+        return os.path.join(self._root, f"{key}.{namespace}")
 
-    def _files(self) -> list[tuple[float, int, Path]]:
+    def _files(self) -> list[tuple[float, int, str]]:
         """Return (time of last use, size, path) of every entry, oldest first."""
         found = []
         try:
@@ -189,7 +192,7 @@ class ObjectCache:
                         continue
                     with contextlib.suppress(OSError):
                         info = entry.stat(follow_symlinks=False)
-                        found.append((info.st_mtime, info.st_size, Path(entry.path)))
+                        found.append((info.st_mtime, info.st_size, entry.path))
         except OSError:
             return []
         return sorted(found)
@@ -207,11 +210,11 @@ class ObjectCache:
             return None
         self._hits += 1
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _TOUCH_AFTER:
+            if time.time() - os.stat(path).st_mtime > _TOUCH_AFTER:
                 os.utime(path)
         return payload
 
-    def _load(self, path: Path) -> bytes | None:
+    def _load(self, path: str) -> bytes | None:
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         try:
             descriptor = os.open(path, flags)
@@ -233,7 +236,7 @@ class ObjectCache:
         if not self._usable(create=True):
             return False
         try:
-            descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=self._root)
+            descriptor, temporary = self._temporary()
         except OSError:
             return False
         try:
@@ -247,6 +250,13 @@ class ObjectCache:
         self._stored += 1
         self._maybe_clean(len(data))
         return True
+
+    def _temporary(self) -> tuple[int, str]:
+        """A new file of a name that no other process or thread uses."""
+        path = os.path.join(self._root, f".new-{os.getpid()}-{os.urandom(8).hex()}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        return os.open(path, flags, 0o600), path
 
     # ------------------------------------------------------------------ cleanup
 
@@ -265,12 +275,13 @@ class ObjectCache:
             if total <= self._limit:
                 break
             with contextlib.suppress(OSError):
-                path.unlink()
+                os.unlink(path)
             total -= size
         now = time.time()
         with contextlib.suppress(OSError):
-            for path in self._root.glob(".new-*"):
+            for name in os.listdir(self._root):
                 # A process that was killed while writing leaves its temporary file behind.
+                path = os.path.join(self._root, name)
                 with contextlib.suppress(OSError):
-                    if now - path.stat().st_mtime > _STALE_TEMPORARY:
-                        path.unlink()
+                    if name.startswith(".new-") and now - os.stat(path).st_mtime > _STALE_TEMPORARY:
+                        os.unlink(path)

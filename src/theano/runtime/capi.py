@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import importlib
 import sys
-import sysconfig
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -156,7 +155,8 @@ def _check() -> str:
     """Return why native calls are not possible here, or the empty string."""
     if sys.implementation.name != "cpython":
         return f"{sys.implementation.name} has no CPython object layout"
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    # Builds without the lock have longer object heads (and sysconfig is slow to import).
+    if object.__basicsize__ != 2 * ctypes.sizeof(ctypes.c_void_p):
         return "native functions of this version rely on the global interpreter lock"
     try:
         table = symbols()

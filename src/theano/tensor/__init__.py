@@ -28,7 +28,7 @@ from theano.tensor import (
     transfers,
     types,
 )
-from theano.tensor import sort as _sorting  # noqa: F401  (before the function of that name)
+from theano.tensor import sort as _sorting  # (before the function of that name)
 from theano.tensor import var as _classes  # noqa: F401  (before the function of that name)
 from theano.tensor.basic import *  # noqa: F403
 from theano.tensor.extra_ops import *  # noqa: F403

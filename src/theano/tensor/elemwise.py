@@ -1,8 +1,23 @@
 """The classes behind elementwise functions and reductions, under their old address."""
 
 from theano.ops.dimshuffle import DimShuffle
+from theano.ops.elementwise import mul_without_zeros
 from theano.ops.elemwise import Elemwise
 from theano.ops.reduce_ops import All, CAReduce, Prod, ProdWithoutZeros, Sum
 from theano.ops.reduce_ops import Any_ as Any
 
-__all__ = ["All", "Any", "CAReduce", "DimShuffle", "Elemwise", "Prod", "ProdWithoutZeros", "Sum"]
+# The reductions that take a dtype of the result and one of the accumulator: all of ours do.
+CAReduceDtype = CAReduce
+
+__all__ = [
+    "All",
+    "Any",
+    "CAReduce",
+    "CAReduceDtype",
+    "DimShuffle",
+    "Elemwise",
+    "Prod",
+    "ProdWithoutZeros",
+    "Sum",
+    "mul_without_zeros",
+]

@@ -144,10 +144,10 @@ class Function:
         """Stack memory; call it in the entry block only."""
         return self.s.emit(f"alloca {kind}, i64 {count}, align {align}")
 
-    def text(self, head: str) -> str:
+    def text(self, head: str, attributes: str = "nounwind") -> str:
         """The whole function; its last block must end with a terminator."""
         body = "\n".join(self.lines)
-        return f"define {head} nounwind {{\nentry:\n{body}\n}}\n"
+        return f"define {head} {attributes} {{\nentry:\n{body}\n}}\n"
 
 
 def product(f: Function, values: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ goes to the Python function ``fail(step, *args)``. Both are called after everyth
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from theano.backends.cpu.emit import Emitter
@@ -63,6 +64,9 @@ def render_program(program: pg.Program, single: bool, features: str) -> HostCode
     return HostCode("\n".join((module.module_text(), *texts, host)), state, tuple(names.items()))
 
 
+_LONG = 6000  # lines of the host function
+
+
 class Host:
     """Writes the host function of one program."""
 
@@ -95,7 +99,9 @@ class Host:
         self._endings()
         self.f.lines[:0] = self.frame.entry
         head = f"ptr @{SYMBOL}(ptr %self, ptr %args, i64 %nargs, ptr %names)"
-        return self.f.text(head)
+        # Glue for hundreds of steps: quick code generation matters more than quick glue.
+        long = len(self.f.lines) > _LONG
+        return self.f.text(head, "nounwind optnone noinline" if long else "nounwind")
 
     # ------------------------------------------------------------------ beginning
 
@@ -154,7 +160,7 @@ class Host:
         flags = e.emit(f"and i32 {self.frame.field(object_, at.flags, 'i32')}, {wanted}")
         return self._all([same, rank, e.emit(f"icmp eq i32 {flags}, {wanted}")])
 
-    @property
+    @functools.cached_property
     def _written(self) -> set[str]:
         """Parameters whose storage a step changes."""
         roots = storage_roots(self.program.steps)
@@ -266,7 +272,7 @@ class Host:
             return array.object
         return self.frame.copied(array).object
 
-    @property
+    @functools.cached_property
     def _outputs(self) -> set[str]:
         """Arrays made as outputs."""
         return {
@@ -312,6 +318,9 @@ class Host:
         slow = frame.word(frame.state.slow)
         e.do(f"ret ptr {frame.api('PyObject_Vectorcall', slow, '%args', '%nargs', '%names')}")
         f.start("fail")
+        raised = e.emit(f"icmp ne ptr {frame.api('PyErr_Occurred')}, null")
+        f.branch(raised, "error", "ask")
+        f.start("ask")
         self._fail(found)
 
     def _fail(self, number: str) -> None:

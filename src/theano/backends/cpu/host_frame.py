@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from theano.backends.cpu import memory
+from theano.backends.cpu import memory, outlined
 from theano.backends.cpu.emit import Emitter
 from theano.backends.cpu.entry import State
 from theano.backends.cpu.flow import Function, product
@@ -181,25 +181,10 @@ class Frame:
             for d in dims:
                 result *= int(d)
             return str(result)
-        for extent in dims:
-            if not extent.isdigit():
-                self.leave(self.e.emit(f"icmp slt i64 {extent}, 0"), status)
-        if len(dims) == 1:
-            self.leave(self.e.emit(f"icmp sgt i64 {dims[0]}, {2**62 // itemsize}"), status)
-            return self.f.i64("mul", dims[0], str(itemsize))
-        name = "llvm.smul.with.overflow.i64"
-        self.e.declare("{i64, i1}", name, ["i64", "i64"])
-        result_, bad = str(itemsize), "false"
-        for extent in dims:
-            # An extent of zero must not hide that the others overflow: count it as one.
-            at_least = self.e.emit(f"icmp sgt i64 {extent}, 1")
-            counted = self.f.select(at_least, "i64", extent, "1")
-            pair = self.e.emit(f"call {{i64, i1}} @{name}(i64 {result_}, i64 {counted})")
-            result_ = self.e.emit(f"extractvalue {{i64, i1}} {pair}, 0")
-            over = self.e.emit(f"extractvalue {{i64, i1}} {pair}, 1")
-            bad = over if bad == "false" else self.e.emit(f"or i1 {bad}, {over}")
-        self.leave(bad, status)
-        return self.f.i64("mul", product(self.f, dims), str(itemsize))
+        values = ", ".join(f"i64 {d}" for d in (str(itemsize), *dims))
+        size = self.e.emit(f"call i64 @{outlined.size_in_bytes(self.e, len(dims))}({values})")
+        self.leave(self.e.emit(f"icmp slt i64 {size}, 0"), status)
+        return size
 
     def is_contiguous(self, array: Array) -> str:
         """i1: whether an array is C-ordered without gaps (or has no element)."""

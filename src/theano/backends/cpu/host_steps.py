@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from theano.backends.cpu import library, memory, prims
-from theano.backends.cpu.host_frame import ERROR, Array, Frame
+from theano.backends.cpu import library, memory, outlined, prims
+from theano.backends.cpu.host_frame import Array, Frame
 from theano.backends.cpu.layout import Layout
 from theano.backends.cpu.render import to_word
 from theano.core.errors import MissingSpelling
@@ -80,29 +81,27 @@ class Steps:
     def _alloc(self, number: int, s: pg.Alloc) -> None:
         frame = self.frame
         dims = [frame.size(d) for d in s.dims]
-        size = frame.total(dims, memory.itemsize(s.dtype), number)
+        itemsize = memory.itemsize(s.dtype)
         if s.place == "output":
+            size = frame.total(dims, itemsize, number)
             frame.arrays[s.out] = frame.new_array(s.dtype, dims, size)
         else:
-            frame.arrays[s.out] = frame.contiguous(s.dtype, self._scratch(s.place, size), dims)
+            pointer = self._scratch(s.place, dims, itemsize, number)
+            frame.arrays[s.out] = frame.contiguous(s.dtype, pointer, dims)
 
-    def _scratch(self, place: str, size: str) -> str:
+    def _scratch(self, place: str, dims: Sequence[str], itemsize: int, number: int) -> str:
         """Memory of a scratch slot, or of the stack if it is small."""
         frame = self.frame
-        if size.isdigit() and int(size) <= STACK_BYTES:
-            return frame.stack("i64", max(1, -(-int(size) // 8)))
+        if all(d.isdigit() for d in dims):
+            size = itemsize * math.prod(map(int, dims))
+            if size <= STACK_BYTES:
+                return frame.stack("i64", max(1, -(-size // 8)))
         slot = int(place.removeprefix("slot:"))
         at = frame.e.emit(f"getelementptr i64, ptr %slots, i64 {2 * slot}")
-        some = frame.e.emit(f"or i64 {size}, 1")
-        pointer = frame.helper("th_scratch", "ptr", ("ptr", at), ("i64", some))
-        empty = frame.e.emit(f"icmp eq ptr {pointer}, null")
-
-        def complain() -> list[str]:
-            frame.api("PyErr_NoMemory")
-            return []
-
-        frame.f.when(empty, [], complain)
-        frame.leave(empty, ERROR)
+        extents = "".join(f", i64 {d}" for d in dims)
+        symbol = outlined.scratch(frame.e, len(dims))
+        pointer = frame.e.emit(f"call ptr @{symbol}(ptr {at}, i64 {itemsize}{extents})")
+        frame.leave(frame.e.emit(f"icmp eq ptr {pointer}, null"), number)
         return pointer
 
     def _view(self, number: int, s: pg.View) -> None:
@@ -135,7 +134,7 @@ class Steps:
         loose = frame.e.emit(f"xor i1 {tight}, true")
 
         def copy() -> list[str]:
-            pointer = self._scratch(s.place, size)
+            pointer = self._scratch(s.place, dims, itemsize, number)
             self._copy_into(pointer, source)
             return [pointer]
 
@@ -165,8 +164,10 @@ class Steps:
         for extent in extents:
             work = frame.f.i64("mul", work, extent)
         symbol = f"{self.symbols[number]}_run"
-        frame.unlocked(work, lambda: frame.e.do(f"call void @{symbol}(ptr {self.context})"))
-        status = frame.f.word(self.context, layout.status)
+        run = outlined.run_kernel(frame.e)
+        status = frame.e.emit(
+            f"call i64 @{run}(ptr @{symbol}, ptr {self.context}, i64 {work}, i64 {layout.status})"
+        )
         frame.leave(frame.e.emit(f"icmp ne i64 {status}, 0"), number)
 
     def _word(self, offset: int, value: str, kind: str = "i64") -> None:
