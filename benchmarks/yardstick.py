@@ -82,7 +82,7 @@ def steady(record: dict[str, Any]) -> Measurement:
     """A record of the yardstick's steady state in this project's terms."""
     times, built = record.get("steady", {}), record.get("b", {})
     if "med" not in times:
-        return {"error": str(times.get("err", built.get("err", "no result")))}
+        return {"error": str(times.get("err", built.get("err", "no result, see the logs")))}
     return {
         "wall": times["med"], "wall_min": times["min"],
         "cpu": times["cpu"], "cpu_min": times["cpumin"],
@@ -92,7 +92,7 @@ def steady(record: dict[str, Any]) -> Measurement:
 
 def first(records: Sequence[dict[str, Any]], kind: str) -> Measurement:
     """Several records of a time to first result ('cold' or 'warm' cache) as one measurement."""
-    runs = [record.get(kind, {"err": "no result"}) for record in records]
+    runs = [record.get(kind, {"err": "no result, see the logs"}) for record in records]
     failed = next((str(run["err"]) for run in runs if "err" in run), None)
     if failed is not None:
         return {"error": failed}
@@ -124,7 +124,7 @@ def measure(stage: Stage, setup: Setup) -> Measurements:
             for case in stage.cases
         }  # fmt: skip
     turns = range(min(setup.rounds, stage.most_runs))
-    runs = [_run(stage, peers, setup, f"-first{turn}") for turn in turns]
+    runs = [_run(stage, peers, setup, f"_first{turn}") for turn in turns]
     return {
         f"{stage.letter}.{case}.{kind}": {
             p: first([run.get(case, {}).get(p, {}) for run in runs], kind) for p in peers

@@ -61,6 +61,7 @@ class Group:
     times: dict[Variable, int] = field(default_factory=dict)
     outer_level: set[Variable] = field(default_factory=set)
     points: dict[Apply, tuple[int | None, ...]] = field(default_factory=dict)
+    folds: set[Apply] = field(default_factory=set)  # reductions over at least one kernel axis
 
     @property
     def outer(self) -> list[int]:
@@ -128,6 +129,8 @@ class Grouping:
     def _enter(self, group: Group, node: Apply, place: Placement) -> None:
         group.inner = group.inner | place.inner
         group.points[node] = place.points
+        if place.inner and place.outer_level and node.op.lowering == "reduce":
+            group.folds.add(node)
         for output in node.outputs:
             group.maps[output] = place.map
             group.times[output] = place.time
@@ -237,7 +240,7 @@ class Grouping:
         ):
             return None
         place = _reduced(node, full, group.times[use.base])
-        if group.inner and place.inner != group.inner:
+        if group.inner and place.inner and place.inner != group.inner:
             return None
         return place
 
@@ -291,6 +294,7 @@ class Grouping:
             a.points[node] = tuple(None if m is None else turn[m] for m in points)
         a.times.update(b.times)
         a.outer_level |= b.outer_level
+        a.folds |= b.folds
         unit.nodes.extend(other.nodes)
         unit.deps = {u.find() for u in unit.deps | other.deps} - {unit, other}
         unit.position = min(unit.position, other.position)
@@ -402,7 +406,7 @@ def _reduced(node: Apply, full: tuple[int | None, ...], time: int) -> Placement:
     reduced = set(range(len(full))) if axes is None else set(axes)
     inner = frozenset(a for d, a in enumerate(full) if d in reduced and a is not None)
     keep = tuple(a for d, a in enumerate(full) if d not in reduced)
-    return Placement(keep, full, inner, time + 1, True)
+    return Placement(keep, full, inner, time + bool(inner), bool(inner))
 
 
 def _align(group: Group, uses: Sequence[Use], rank: int) -> list[int | None] | None:

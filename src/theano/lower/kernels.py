@@ -122,7 +122,7 @@ class Emission:
         if hasattr(op, "pre"):
             value = op.pre(self.k, value)
         kind = op.kind
-        if not self.group.inner:
+        if node not in self.group.folds:
             done = self.k.const(0, "int64") if kind.startswith("arg") else value
             done = self.k.cast(done, self.low.register_dtype(node.outputs[0]))
         else:
@@ -177,7 +177,7 @@ class Emission:
         reductions = {
             node.outputs[0]: self.values.pop(node.outputs[0])
             for node in plan.nodes(time)
-            if node.op.lowering == "reduce" and loop
+            if node in self.group.folds and loop
         }
         if self.k.statements:
             self.stages.append(ir.Stage("loop" if loop else "each", tuple(self.k.statements)))
@@ -224,7 +224,7 @@ class StagePlan:
         results = set(emission.results)
         for node in emission.nodes:
             for output in node.outputs:
-                if (output in results and node.op.lowering != "reduce") or (output in results and not self.group.inner):
+                if output in results and node not in self.group.folds:
                     self.store_time[output] = times[output]
         natives: dict[int, list[Apply]] = {}
         for node in emission.nodes:
@@ -234,9 +234,7 @@ class StagePlan:
 
     def _time(self, node: Apply) -> int:
         time = self.group.times[node.outputs[0]]
-        if node.op.lowering != "reduce":
-            return time
-        return time - 1 if self.group.inner else time
+        return time - 1 if node in self.group.folds else time
 
     def nodes(self, time: int) -> list[Apply]:
         """The nodes that stage ``time`` computes, in order."""
@@ -247,7 +245,7 @@ class StagePlan:
             return native
         need = dict.fromkeys(
             n for n in native
-            if n.op.lowering == "reduce" or any(v in self.store_time for v in n.outputs)
+            if n in self.group.folds or any(v in self.store_time for v in n.outputs)
         )  # fmt: skip
         for node in reversed(self.emission.nodes):
             if node not in need:

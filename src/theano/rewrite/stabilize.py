@@ -174,24 +174,39 @@ def local_exp_over_1_plus_exp(node: Apply) -> Result:
 
 
 @rule("stabilize", ("mul",))
-def local_sigm_times_exp(node: Apply) -> Result:
+def local_sigm_times_exp(node: Apply, uses: Uses) -> Result:
     """sigmoid(-x) exp(x) -> sigmoid(x), whose factors may be 0 times infinity."""
     if not is_float_out(node):
         return None
-    factors = list(node.inputs)
-    for factor in factors:
+    factors = _factors_through(node, uses)
+    for i, factor in enumerate(factors):
         power = owner_of(factor, "exp")
         if power is None:
             continue
-        for other in factors:
+        for j, other in enumerate(factors):
             sigmoid_ = owner_of(other, "sigmoid")
             if sigmoid_ is None or not _opposite(power.inputs[0], sigmoid_.inputs[0]):
                 continue
-            rest = [v for v in factors if v is not factor and v is not other]
+            rest = [v for position, v in enumerate(factors) if position not in (i, j)]
             made = t.sigmoid(power.inputs[0])
             result = same_kind(t.mul(*rest, made) if rest else made, node.outputs[0])
             return None if result is None else [result]
     return None
+
+
+def _factors_through(node: Apply, uses: Uses) -> list[Variable]:
+    """The factors of a product, and those of products among them that only it needs."""
+    factors: list[Variable] = []
+    stack = list(reversed(node.inputs))
+    while stack:
+        variable = stack.pop()
+        inner = owner_of(variable, "mul")
+        alike = variable.type.dtype == node.outputs[0].type.dtype
+        if inner is not None and alike and uses(variable) <= 1 and len(factors) + len(stack) < 12:
+            stack.extend(reversed(inner.inputs))
+        else:
+            factors.append(variable)
+    return factors
 
 
 def _opposite(x: Variable, y: Variable) -> bool:
