@@ -68,13 +68,14 @@ TITLES: Final[Mapping[str, str]] = {
 MEMORY: Final = ("import.tensor", "d.logreg_b600.cold", "i.mlpdeep_50.cold", "log_softmax")
 CLOCK: Final[Mapping[int, tuple[str, str]]] = {
     1: ("cpu", "One core, CPU time"),
-    2: ("wall", "Two cores, wall time"),
+    2: ("wall", "All cores, wall time"),
 }
 
 
 def table(lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table; the first line is its head."""
-    head, *rest = ["| " + " | ".join(line) + " |" for line in lines]
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    head, *rest = ["| " + " | ".join(line) + " |" for line in escaped]
     return "\n".join([head, "|" + "---|" * len(lines[0]), *rest])
 
 
@@ -143,8 +144,8 @@ def _machine(result: Result) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return "\n".join(
         [
-            f"- {result['date']}, revision {machine['revision']}, {result['rounds']} rounds, load "
-            f"average {machine['load']:g} before the run",
+            f"- {result['date']}, revision {machine['revision']}, rounds: {result['rounds']}, load "
+            f"average before the run: {machine['load']:g}",
             f"- {machine['processor']}; {machine['memory']}; {machine['system']}",
             f"- {versions}",
         ]

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -18,9 +19,11 @@ import sys, time
 wall, cpu = time.perf_counter(), time.process_time()
 {statement}
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-import json, resource
+import json
 early = [name for name in ("llvmlite", "scipy") if name in sys.modules]
-rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+sys.path.insert(0, {folder!r})
+from memory import peak_mb
+rss = peak_mb()
 print(json.dumps(dict(wall=wall, cpu=cpu, rss_mb=rss, early=early)))
 """
 NUMPY: Final = "import numpy"
@@ -31,8 +34,12 @@ STATEMENTS: Final = {
 }
 
 
+def _child(statement: str) -> str:
+    return CHILD.format(statement=statement, folder=str(Path(__file__).parent))
+
+
 def _import(statement: str, setup: Setup) -> Measurement:
-    command = setup.pinned([sys.executable, "-c", CHILD.format(statement=statement)])
+    command = setup.pinned([sys.executable, "-c", _child(statement)])
     done = subprocess.run(
         command, env=setup.environment("new"), capture_output=True, text=True, check=False
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from peers import ENVIRONMENTS, LABELS, ROOT, Setup
+from peers import ENVIRONMENTS, ROOT, Setup
 
 
 def describe(setup: Setup) -> dict[str, Any]:
@@ -61,7 +61,8 @@ def _versions(setup: Setup) -> Iterator[tuple[str, str]]:
     for peer in setup.peers:
         python = setup.python(peer, own=False)
         if python is not None and peer != "numpy":
-            yield LABELS[peer], _version(str(python), ENVIRONMENTS[peer][1])
+            package = ENVIRONMENTS[peer][1]
+            yield package, _version(str(python), package)
 
 
 def _version(python: str, package: str) -> str:

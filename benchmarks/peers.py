@@ -42,8 +42,9 @@ class Setup:
 
     @property
     def core(self) -> int | None:
-        """The core to which everything is pinned, None where two cores take part."""
-        return max(os.sched_getaffinity(0)) if self.cores == 1 else None
+        """The core to which everything is pinned; None: the system may not, or need not."""
+        affinity = getattr(os, "sched_getaffinity", None)
+        return max(affinity(0)) if affinity and self.cores == 1 else None
 
     @property
     def min_time(self) -> float:

@@ -79,7 +79,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--peers", default=",".join(ENVIRONMENTS), help="which of %(default)s take part")
     add("--rounds", type=int, default=3)
     add("--cores", type=int, choices=(1, 2), default=1,
-        help="1: pinned to one core, compared by CPU time; 2: wall time")  # fmt: skip
+        help="1: pinned to one core, compared by CPU time; 2: all cores, wall time")  # fmt: skip
     add("--only", action="append", choices=tuple(GROUPS), help="a group of rows, may be repeated")
     add("--quick", action="store_true", help="one short round of small sizes: does it run?")
     add("--out", metavar="DIR", default=str(ROOT / "build" / "benchmarks"))

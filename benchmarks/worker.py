@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import sys
 import time
 import traceback
@@ -18,6 +17,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from memory import peak_mb
 from workloads import CASES, Bind
 
 LIVE: dict[str, Bind] = {}
@@ -71,8 +71,7 @@ def answer(peer: str, shrink: int, message: dict[str, Any]) -> dict[str, Any]:
         LIVE[case] = CASES[case].build[peer]()
         result = LIVE[case](inputs)()
         seconds = time.perf_counter() - start
-        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"first_s": seconds, "rss_mb": rss, "check": check(case, inputs, result)}
+        return {"first_s": seconds, "rss_mb": peak_mb(), "check": check(case, inputs, result)}
     call = LIVE[case](inputs)
     result = call()
     return {"check": check(case, inputs, result), **sample(call, message["min_time"])}

@@ -46,7 +46,11 @@ def test_a_map(sizes, order, seed):
     x, y = array(seed, *shape), array(seed + 1, sizes[1])
     z = np.zeros(sizes, dtype="int64")
     interp.run(
-        affine_map(tuple(order)), sizes, [x, y, z], [tuple(order), (None, 0, None), (0, 1, 2)], [()] * 3
+        affine_map(tuple(order)),
+        sizes,
+        [x, y, z],
+        [tuple(order), (None, 0, None), (0, 1, 2)],
+        [()] * 3,
     )
     for i, j, k in itertools.product(*map(range, sizes)):
         where = [0, 0, 0]
@@ -118,7 +122,11 @@ def test_gathers_and_scatters(index, width, seed):
     assert out.tolist() == [x[i].tolist() for i in index]
     y, found = array(seed + 1, len(index), width), x.copy()
     interp.run(
-        verify(SCATTER), y.shape, [positions, y, found], [(0, None), (0, 1), (None, 1)], [(), (), (0,)]
+        verify(SCATTER),
+        y.shape,
+        [positions, y, found],
+        [(0, None), (0, 1), (None, 1)],
+        [(), (), (0,)],
     )
     wanted = x.copy()
     for i, row in zip(index, y, strict=True):
@@ -135,7 +143,8 @@ def test_an_index_out_of_range(bad):
 
 @pytest.mark.parametrize("prim", ["idiv", "mod"])
 def test_integer_division_by_zero(prim):
-    kernel = verify(parse(f"""kernel d (a0 | ) {{
+    kernel = verify(
+        parse(f"""kernel d (a0 | ) {{
   in x : int32 [a0]
   out z : int32 [a0]
   scalar s : int32
@@ -144,7 +153,8 @@ def test_integer_division_by_zero(prim):
     v2 = {prim} s v1 : int32
     store z v2
   }}
-}}"""))
+}}""")
+    )
     for values, fails in (([1, 2], False), ([1, 0], True), ([], False)):
         x = np.array(values, "int32")
         out = np.zeros_like(x)
@@ -160,7 +170,8 @@ def test_integer_division_by_zero(prim):
 @settings(max_examples=30)
 @given(st.lists(st.sampled_from([0.0, -1.5, 2.5, np.nan, np.inf]), min_size=1, max_size=5))
 def test_nan_wins_and_float16_is_storage(values):
-    kernel = verify(parse("""kernel f ( | a0) {
+    kernel = verify(
+        parse("""kernel f ( | a0) {
   in x : float16 [a0]
   out most : float16 []
   out where : int64 []
@@ -173,7 +184,8 @@ def test_nan_wins_and_float16_is_storage(values):
     store most v2
     store where v3
   }
-}"""))
+}""")
+    )
     x = np.array(values, "float16")
     most, where = np.zeros((), "float16"), np.zeros((), "int64")
     interp.run(kernel, (len(x),), [x, most, where], [(0,), (None,), (None,)], [()] * 3)

@@ -135,14 +135,15 @@ def check(
     programs = []
     for native in natives:
         for fuse, donate in WAYS if native else WAYS[:1]:
-            made = lowered(inputs, outputs, updates, fuse=fuse, donate=donate, native=native)
-            programs.append(made.program)
+            made = None
             try:
+                made = lowered(inputs, outputs, updates, fuse=fuse, donate=donate, native=native)
+                programs.append(made.program)
                 _compare(made, inputs, values, updates, wanted, rtol)
             except Exception as error:
                 how = f"fuse={fuse} donate={donate} native={native}"
                 graph = [expression(v) for v in (*outputs, *(u for _, u in updates))]
-                error.add_note(f"{how}\n{graph}\n{text(made.program)}")
+                error.add_note(f"{how}\n{graph}\n{'' if made is None else text(made.program)}")
                 raise
     return programs
 

@@ -207,7 +207,10 @@ def argmax(p: Pool) -> Any:
 
 
 def rows(p: Pool) -> Any:
-    a = p.pick(lambda v: is_float(v) and v.type.ndim == 2 and 0 not in p.shape(v))
+    a = p.pick(
+        lambda v: is_float(v) and v.type.ndim == 2 and 0 not in p.shape(v)
+        and not v.type.broadcastable[1]
+    )  # fmt: skip
     return None if a is None else ROWS[p.choose(ROWS)](a)
 
 
@@ -318,9 +321,7 @@ def dot(p: Pool) -> Any:
     a = p.pick(lambda v: is_float(v) and v.type.ndim in (1, 2))
     if a is None:
         return None
-    b = p.pick(
-        lambda v: is_float(v) and v.type.ndim in (1, 2) and p.shape(v)[0] == p.shape(a)[-1]
-    )
+    b = p.pick(lambda v: is_float(v) and v.type.ndim in (1, 2) and p.shape(v)[0] == p.shape(a)[-1])
     return None if b is None else T.dot(T.tanh(a), T.tanh(b))
 
 
@@ -381,9 +382,7 @@ def random_function(
     _grow(p, steps)
     updates = []
     for s in p.shared:
-        new = p.pick(
-            lambda v, s=s: v.type.dtype == s.type.dtype and v.type.ndim == s.type.ndim
-        )
+        new = p.pick(lambda v, s=s: v.type.dtype == s.type.dtype and p.shape(v) == p.shape(s))
         if draw(st.booleans()):
             fits = _fits(p, s)
             other = p.pick(lambda v, f=fits: f(v) and is_number(v) and v.type.ndim <= s.type.ndim)

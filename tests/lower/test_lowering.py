@@ -73,7 +73,12 @@ def test_results_that_are_inputs_views_constants_or_twice_the_same():
 
 def test_arithmetic_on_numbers_needs_no_kernel():
     def build(a, b):
-        return [T.tanh(a) * b + 2, T.cast(a, "int32") // 2, T.switch(a < b, a, b), a.dimshuffle("x")]
+        return [
+            T.tanh(a) * b + 2,
+            T.cast(a, "int32") // 2,
+            T.switch(a < b, a, b),
+            a.dimshuffle("x"),
+        ]
 
     assert launches(run(build, normal(), np.float64(2.5))) <= 1
 
@@ -87,7 +92,10 @@ def test_empty_and_single_element_arrays(shape):
 
 def test_dtypes_meet_in_one_kernel():
     values = np.arange(3, dtype="int8"), np.ones(3, "float32"), np.array([True, False, True])
-    run(lambda i, f, b: [i + f, T.switch(b, i, 2 * i), T.cast(f, "float16") + i, i // 2, i % 3], *values)
+    run(
+        lambda i, f, b: [i + f, T.switch(b, i, 2 * i), T.cast(f, "float16") + i, i // 2, i % 3],
+        *values,
+    )
 
 
 # reductions -----------------------------------------------------------------------------------
@@ -104,7 +112,12 @@ def test_reductions_over_any_axes(rank, axes):
 
     def build(v):
         kept = v.max(axis=axes, keepdims=True)
-        return [T.tanh(v).sum(axis=axes), v - kept, T.sqr(v - kept).mean(axis=axes), v.prod(axis=axes)]
+        return [
+            T.tanh(v).sum(axis=axes),
+            v - kept,
+            T.sqr(v - kept).mean(axis=axes),
+            v.prod(axis=axes),
+        ]
 
     run(build, x)
 
@@ -145,7 +158,11 @@ def test_a_reduction_of_one_element_is_converted():
 
 def test_gathers():
     x, i = normal(5, 4), np.array([0, -1, 3, 3])
-    run(lambda v, k: [T.tanh(v[k]) + 1, T.tanh(v)[k], v[k, T.arange(4)], v[T.arange(4), k].sum()], x, i)
+    run(
+        lambda v, k: [T.tanh(v[k]) + 1, T.tanh(v)[k], v[k, T.arange(4)], v[T.arange(4), k].sum()],
+        x,
+        i,
+    )
 
 
 def test_rows_of_a_transposed_temporary():
@@ -158,7 +175,9 @@ def test_writes_into_a_part(change):
     x, y, i = normal(5, 4), normal(3, 4), np.array([0, 2, 4])
     run(lambda v, w, k: change(v[1:4], w), x, y, i)
     run(lambda v, w, k: change(T.tanh(v)[::-2], w) * 2, x, y, i)
-    run(lambda v, w, k: [change(v[:, 1], 0.5), change(v[k], w), change(v[k], 2.0), v.sum()], x, y, i)
+    run(
+        lambda v, w, k: [change(v[:, 1], 0.5), change(v[k], w), change(v[k], 2.0), v.sum()], x, y, i
+    )
     run(lambda v, w, k: [change(T.tanh(v)[:], w[0]), change(T.tanh(v)[-1, 1:], w[1, 1:])], x, y, i)
 
 
@@ -309,7 +328,9 @@ def test_an_unfused_kernel_checks_before_it_reads():
     x, y = T.dmatrix(), T.dmatrix()
     values = [normal(3, 4), normal(3, 5)]
     check([x, y], [T.tanh(x), T.tanh(y), T.tanh(x) + T.tanh(y)], values)
-    check([x, y], [T.nnet.softmax(x).sum(axis=0), T.tanh(y).sum(axis=1) + 0 * (x + y).sum()], values)
+    check(
+        [x, y], [T.nnet.softmax(x).sum(axis=0), T.tanh(y).sum(axis=1) + 0 * (x + y).sum()], values
+    )
 
 
 def test_a_second_update_that_fails_leaves_the_first_undone():

@@ -44,7 +44,7 @@ def test_a_key_cannot_name_a_path(tmp_path, key):
 
 
 def damage_cases():
-    good = encode(b"payload" * 50)
+    good = encode(b"payload" * 50, f"{KEY}.obj")
     flipped = bytearray(good)
     flipped[-3] ^= 1
     old = bytearray(good)
@@ -52,14 +52,14 @@ def damage_cases():
     return {
         "empty": b"", "truncated header": good[:20], "truncated": good[:-1],
         "flipped bit": bytes(flipped), "other version": bytes(old), "foreign": b"ELF" * 100,
-        "longer": good + b"x",
+        "longer": good + b"x", "another's": encode(b"payload", f"{OTHER}.obj"),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", damage_cases())
 def test_damaged_entries_are_ignored_and_rewritten(tmp_path, name):
     blob = damage_cases()[name]
-    assert decode(blob) is None
+    assert decode(blob, f"{KEY}.obj") is None
     cache = ObjectCache(tmp_path)
     cache.put(KEY, b"first")
     (cache.path() / f"{KEY}.obj").write_bytes(blob)
@@ -72,16 +72,26 @@ def test_damaged_entries_are_ignored_and_rewritten(tmp_path, name):
 def test_a_link_is_not_followed(tmp_path):
     cache = ObjectCache(tmp_path)
     cache.put(KEY, b"x")
-    (tmp_path / "elsewhere").write_bytes(encode(b"evil"))
+    (tmp_path / "elsewhere").write_bytes(encode(b"evil", f"{OTHER}.obj"))
     (cache.path() / f"{OTHER}.obj").symlink_to(tmp_path / "elsewhere")
     assert cache.get(OTHER) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    cache = ObjectCache(tmp_path)
+    cache.put(OTHER, b"x")
+    os.mkfifo(cache.path() / f"{KEY}.obj")
+    assert cache.get(KEY) is None
+    assert cache.put(KEY, b"y")
+    assert cache.get(KEY) == b"y"
 
 
 def test_a_directory_others_can_write_is_refused_with_one_warning(tmp_path):
     root = tmp_path / "objects"
     root.mkdir()
     os.chmod(root, 0o777)
-    (root / f"{KEY}.obj").write_bytes(encode(b"planted"))
+    (root / f"{KEY}.obj").write_bytes(encode(b"planted", f"{KEY}.obj"))
     cache = ObjectCache(tmp_path)
     with pytest.warns(RuntimeWarning, match="not used"):
         assert cache.get(KEY) is None
@@ -104,6 +114,17 @@ def test_a_directory_that_cannot_be_made_is_no_error(tmp_path):
     with pytest.warns(RuntimeWarning, match="not used"):
         assert not cache.put(KEY, b"x")
     assert cache.get(KEY) is None
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that takes no files")
+def test_a_folder_that_vanishes_is_told_once():
+    cache = ObjectCache("/proc/theano")
+    assert cache.get(KEY) is None
+    with pytest.warns(RuntimeWarning, match="not used") as found:
+        stored = [cache.put(KEY, b"x"), cache.put(KEY, b"x")]
+    assert stored == [False, False]
+    assert len(found) == 1
+    assert found[0].filename == __file__
 
 
 def test_a_full_disk_is_no_error_and_leaves_nothing(tmp_path, monkeypatch):
@@ -165,7 +186,7 @@ def test_many_processes_may_write_one_key(tmp_path):
 def test_a_plan_that_is_not_json_is_ignored(tmp_path):
     cache = ObjectCache(tmp_path)
     cache.put_plan(KEY, [1])
-    (cache.path() / f"{KEY}.plan").write_bytes(encode(b"{broken"))
+    (cache.path() / f"{KEY}.plan").write_bytes(encode(b"{broken", f"{KEY}.plan"))
     assert cache.get_plan(KEY) is None
     with pytest.raises(TypeError):
         cache.put_plan(KEY, object())

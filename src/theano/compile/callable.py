@@ -120,6 +120,8 @@ class Function:
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
         """The Python path: bind and convert the arguments, run, restore the defaults."""
         subset = kwargs.pop("output_subset", None) if kwargs else None
+        if subset is not None:
+            subset = self._chosen(subset)
         if getattr(self._active, "on", False):
             # Native code refused values that were converted already: compute them in NumPy.
             return self._as_native(self._run_reference(args))
@@ -178,8 +180,8 @@ class Function:
         found = self._positions.get(name)
         if found is None:
             raise TypeError(
-                f"Unknown input or state: {name}. The function has {len(self._positions)} named "
-                f"input{'s' if len(self._positions) != 1 else ''} "
+                f"Unknown input or state: {name}. The theano function {self._title()} has "
+                f"{len(self._positions)} named input{'s' if len(self._positions) != 1 else ''} "
                 f"({', '.join(self._positions)})."
             )
         self._find(name)
@@ -233,19 +235,28 @@ class Function:
         for i in self._plain:
             self.input_storage[i].storage[0] = self.defaults[i][2]
 
-    def _pack(self, results: list[Any], subset: Sequence[Any] | None) -> Any:
-        if subset is not None:
-            return self._subset(results, subset)
-        if self.output_keys is not None:
-            return dict(zip(self.output_keys, results, strict=True))
-        return results[0] if self.unpack_single else results
+    def _chosen(self, subset: Any) -> list[int]:
+        """The positions of the outputs that ``output_subset`` names by position or key."""
+        items = list(subset) if isinstance(subset, (list, tuple)) else [subset]
+        keys, count = self.output_keys or (), len(self.maker.outputs)
+        found = [keys.index(k) if isinstance(k, str) and k in keys else k for k in items]
+        for item in found:
+            if not isinstance(item, int) or not -count <= item < count:
+                raise TypeError(
+                    f"output_subset of theano function {self._title()}: {item!r} is not an output: "
+                    f"there are {count}{f', {list(keys)}' if keys else ''}."
+                )
+        return found
 
-    def _subset(self, results: list[Any], subset: Sequence[Any]) -> Any:
-        if self.output_keys is None:
-            return [results[i] for i in subset]
+    def _pack(self, results: list[Any], subset: Sequence[int] | None) -> Any:
         keys = self.output_keys
-        chosen = [keys.index(k) if isinstance(k, str) else k for k in subset]
-        return {keys[i]: results[i] for i in chosen}
+        if subset is not None:
+            if keys is None:
+                return [results[i] for i in subset]
+            return {keys[i]: results[i] for i in subset}
+        if keys is not None:
+            return dict(zip(keys, results, strict=True))
+        return results[0] if self.unpack_single else results
 
     # ---- running
 

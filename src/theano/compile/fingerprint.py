@@ -8,8 +8,8 @@ have no digest: it is then compiled the normal way. Costs one walk over the grap
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import numpy as np
 
@@ -107,28 +107,18 @@ def op_text(op: Any) -> str:
 
 def value_text(value: Any) -> str:
     """A property exactly: numbers, text, collections, types, rows of the library, ops of ours."""
-    kind = type(value)
-    if kind in (bool, int, float, complex, str, bytes, type(None), type(Ellipsis)):
-        return repr(value)
-    if kind in (tuple, list):
-        return f"{kind.__name__}({_joined(value)})"
-    if kind in (set, frozenset):
-        return f"set({', '.join(sorted(map(value_text, value)))})"
-    if kind is dict:
-        return f"dict({_joined(item for pair in value.items() for item in pair)})"
-    if kind is slice:
-        return f"slice({_joined((value.start, value.stop, value.step))})"
-    if kind is TensorType:
-        return type_text(value)
-    if kind is ScalarRow:
-        return _row(value)
-    if isinstance(value, Op):
-        return op_text(value)
-    if kind is type and value.__module__ in ("builtins", "numpy"):
-        return f"class {value.__module__}.{value.__qualname__}"
-    if isinstance(value, (np.dtype, np.generic)):
-        return f"{kind.__name__}({value!r})"
-    raise Unknown(f"a property {value!r}")
+    write = _EXACT.get(type(value)) or next(
+        (found for kinds, found in _FAMILIES if isinstance(value, kinds)), None
+    )
+    if write is None:
+        raise Unknown(f"a property {value!r}")
+    return write(value)
+
+
+def _class(value: type) -> str:
+    if value.__module__ not in ("builtins", "numpy"):
+        raise Unknown(f"the class {value}")
+    return f"class {value.__module__}.{value.__qualname__}"
 
 
 def _joined(values: Iterable[Any]) -> str:
@@ -152,3 +142,21 @@ def _array(data: Any) -> str:
     raw = np.ascontiguousarray(data).tobytes()
     text = raw.hex() if len(raw) <= _INLINE else hashlib.sha256(raw).hexdigest()
     return f"{data.dtype.str}{data.shape} {text}"
+
+
+_EXACT: Final[dict[type, Callable[[Any], str]]] = {
+    **dict.fromkeys((bool, int, float, complex, str, bytes, type(None), type(Ellipsis)), repr),
+    tuple: lambda value: f"tuple({_joined(value)})",
+    list: lambda value: f"list({_joined(value)})",
+    set: lambda value: f"set({', '.join(sorted(map(value_text, value)))})",
+    frozenset: lambda value: f"set({', '.join(sorted(map(value_text, value)))})",
+    dict: lambda value: f"dict({_joined(x for pair in value.items() for x in pair)})",
+    slice: lambda value: f"slice({_joined((value.start, value.stop, value.step))})",
+    type: _class,
+    TensorType: type_text,
+    ScalarRow: _row,
+}
+_FAMILIES: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
+    (Op, op_text),
+    ((np.dtype, np.generic), lambda value: f"{type(value).__name__}({value!r})"),
+)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import importlib
 import time
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from theano.compile import plan_cache
+from theano.core import trace
 from theano.core.config import config
 from theano.core.dtypes import COMPLEX
 from theano.core.errors import MissingSpelling
@@ -194,7 +194,7 @@ def _stays_on_host(maker: Any, error: Exception, strict: bool) -> None:
     if strict:
         raise type(error)(text) from error
     maker.report.notes.append(text)
-    warnings.warn(text, RuntimeWarning, stacklevel=6)
+    trace.warn(text, RuntimeWarning)
 
 
 def direct(function: Any) -> bool:
@@ -216,16 +216,15 @@ def _compile(maker: Any, program: Program) -> Any:
         _warn_once(reason)
     except MissingSpelling as error:
         reason = str(error)
-        warnings.warn(f"Not compiled, and slow for it: {reason}", RuntimeWarning, stacklevel=7)
+        trace.warn(f"Not compiled, and slow for it: {reason}", RuntimeWarning)
     maker.report.notes.append(f"run op by op in NumPy: {reason}")
     return None
 
 
 @functools.cache
 def _warn_once(reason: str) -> None:
-    warnings.warn(
+    trace.warn(
         f"Functions run op by op in NumPy, which is slow: {reason}. "
         "`pip install llvmlite` adds the compiler.",
         RuntimeWarning,
-        stacklevel=8,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from theano.compile.mode import Optimizer, get_mode
 from theano.compile.pfunc import Rebuilder
 from theano.compile.profile import profiled
 from theano.compile.reference import Reference
+from theano.core import trace
 from theano.core.config import config
 from theano.core.errors import MissingInputError, UnusedInputError
 from theano.graph import traverse
@@ -356,7 +356,7 @@ def check_unused(inputs: Sequence[Any], wanted: Sequence[Variable], action: str 
             f"computational graph needed to compute the outputs: {variable} ({variable.type})."
         )
         if action == "warn":
-            warnings.warn(text, stacklevel=6)
+            trace.warn(text)
             continue
         raise UnusedInputError(
             f"{text}\nTo make this error into a warning, you can pass the parameter "

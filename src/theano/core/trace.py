@@ -9,6 +9,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from types import CodeType
 from typing import NamedTuple
@@ -117,6 +118,16 @@ def capture(limit: int | None = None, package: str = _PACKAGE) -> Trace:
                 break
         frame = frame.f_back  # type: ignore[assignment]
     return Trace(tuple(raw))
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the user's that led here, however deep inside the package this is."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, category, stacklevel=level + 1)
 
 
 def format_trace(trace: Trace) -> str:

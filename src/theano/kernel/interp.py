@@ -116,9 +116,9 @@ class _Run:
             self.values[s.out] = self.accumulate(s, shape)
         else:
             args = tuple(self.values[a] for a in s.args)
-            if s.prim in ("idiv", "mod") and args[1].dtype.kind in "iu" and not np.all(args[1]):
-                if all(shape):
-                    raise KernelError("integer division by zero")
+            divides = s.prim in ("idiv", "mod") and args[1].dtype.kind in "iu"
+            if divides and not np.all(args[1]) and all(shape):
+                raise KernelError("integer division by zero")
             self.values[s.out] = prims.evaluate(s.prim, args, s.dtype)
 
     def positions(self, axis: str) -> Any:

@@ -47,10 +47,8 @@ def gemm(low: Context, node: Apply) -> None:
     out = node.outputs[0]
     factors = (low.scalar(alpha), low.scalar(beta))
     left, right = low.array(a), low.array(b)
-    if low.literal(factors[1]) == 0:
-        target = low.alloc(out)
-    else:
-        target = take_over(low, c, out)
+    fresh = low.literal(factors[1]) == 0
+    target = low.alloc(out) if fresh else take_over(low, c, out)
     low.add(pg.Call("gemm", (target, left, right), tuple(low.arg(f) for f in factors)))
 
 

@@ -13,13 +13,15 @@ from theano.graph.tensor_type import TensorType
 from theano.kernel import ir, prims
 from theano.kernel.build import Builder, Val
 from theano.lower import program as pg
-from theano.lower.sizes import Atom, Size, Sizes, canonical, root
+from theano.lower.sizes import Atom, Sizes, canonical, root
 from theano.lower.views import Views
 from theano.ops.shape import DimShuffle, Shape_i
 
 NATIVE_DTYPES = frozenset(
-    ["bool", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64))]
-    + ["float16", "float32", "float64"]
+    [
+        *("bool", "float16", "float32", "float64"),
+        *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
+    ]
 )
 
 
@@ -188,9 +190,9 @@ class Context:
         if ra == rb:
             return
         condition = self.let("eq", self.size(a), self.size(b))
-        if ra[0] == "int" or (ra in self._sizes and rb not in self._sizes):
+        if rb[0] == "int":
             ra, rb = rb, ra
-        self._proved[ra] = rb
+        self._proved[rb] = ra
         self.check(condition, f"{node.op}: extents of its inputs differ")
 
     def _proof(self, atom: Atom) -> Any:
@@ -269,7 +271,7 @@ class Context:
     # arrays -----------------------------------------------------------------------------------
 
     def array(self, variable: Variable) -> str:
-        """The array of a variable: computed already, a constant, a view, or a register in memory."""
+        """The array of a variable: computed, a constant, a view, or a register in memory."""
         todo = [variable]
         while todo:
             current = todo[-1]

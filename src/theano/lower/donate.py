@@ -23,42 +23,38 @@ if TYPE_CHECKING:
 
 def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Unit]]:
     """(shared variable, its update, the unit that computes it) where storage can be reused."""
-    targets = Counter(lowering.targets)
-    viewed = {resolve(v, fills=False)[0] for v in targets if isinstance(v.owner, Apply)
-              and lowering.kinds[v.owner] == "look through"}  # fmt: skip
     readers: dict[Variable, set[Unit]] = {}  # of shared storage, among the units accepted
     taken: dict[Variable, Unit] = {}
-    dependents: dict[Unit, set[Unit]] = {}
+    for shared, update, unit in _candidates(lowering):
+        same = lowering.sizes.of(shared) == lowering.sizes.of(update)
+        if not same or not _in_place(lowering, shared, update, unit):
+            continue
+        touched = _touched(unit)
+        if readers.get(shared, set()) - {unit}:
+            continue
+        if any(taken.get(other, unit) is not unit for other in touched):
+            continue
+        taken[shared] = unit
+        for other in touched:
+            readers.setdefault(other, set()).add(unit)
+        yield shared, update, unit
+
+
+def _candidates(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Unit]]:
+    """Updates that nothing else reads, with their units, on which no other unit depends."""
+    targets = Counter(lowering.targets)
+    for target in list(targets):
+        base = resolve(target, fills=False)[0]
+        targets[base] += base is not target
+    needed: set[Unit] = set()
     for unit in lowering.grouping.live():
-        for dep in unit.deps:
-            dependents.setdefault(dep.find(), set()).add(unit)
+        needed.update(found for found in (dep.find() for dep in unit.deps) if found is not unit)
     for shared, update in lowering.updates:
-        node = update.owner
-        if node is None or targets[update] != 1 or lowering.clients.get(update):
+        found = lowering.grouping.unit_of.get(update.owner) if update.owner else None
+        if found is None or targets[update] != 1 or lowering.clients.get(update):
             continue
-        if update in viewed:
-            continue
-        unit = lowering.grouping.unit_of.get(node)
-        if unit is None:
-            continue
-        unit = unit.find()
-        if dependents.get(unit, set()) - {unit}:
-            continue
-        if lowering.sizes.of(shared) != lowering.sizes.of(update):
-            if lowering.kinds[node] == "map":
-                continue
-        if lowering.sizes.of(shared) == lowering.sizes.of(update) and _in_place(
-            lowering, shared, update, unit
-        ):
-            touched = _touched(unit)
-            if readers.get(shared, set()) - {unit}:
-                continue
-            if any(taken.get(other, unit) is not unit for other in touched):
-                continue
-            taken[shared] = unit
-            for other in touched:
-                readers.setdefault(other, set()).add(unit)
-            yield shared, update, unit
+        if found.find() not in needed:
+            yield shared, update, found.find()
 
 
 def _touched(unit: Unit) -> set[Variable]:
@@ -108,11 +104,12 @@ def _can_fail(node: Apply) -> bool:
 def _storage(variable: Variable) -> Variable:
     """The variable whose storage this one's may be (through views and reshapes)."""
     while variable.owner is not None:
-        op = variable.owner.op
-        if getattr(op, "lowering", "") in ("view", "reshape"):
-            variable = variable.owner.inputs[0]
-        elif op.view_map.get(variable.index):
-            variable = variable.owner.inputs[op.view_map[variable.index][0]]
+        node = variable.owner
+        shared = node.op.view_map.get(variable.index or 0)
+        if getattr(node.op, "lowering", "") in ("view", "reshape"):
+            variable = node.inputs[0]
+        elif shared:
+            variable = node.inputs[shared[0]]
         else:
             break
     return variable

@@ -107,7 +107,7 @@ class Lowering:
         params = tuple(self.low.params)
         steps = donate.writes_last(self.low.steps, set(self.low.donations.values()))
         steps = memory.remove_dead(steps, results, params)
-        steps, slots = memory.assign_slots(steps, results)
+        steps, slots = memory.assign_slots(memory.write_over(steps, results), results)
         program = pg.Program(
             name, params, steps, tuple(results), slots,
             tuple(self.low.constants), tuple(self.low.callables),

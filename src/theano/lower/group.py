@@ -4,8 +4,8 @@ row chains (reduce, then map over the same rows), several results over one domai
 A group has kernel axes (size atoms, no 1s), a set of *inner* axes (those that its reductions run
 over; empty for a pure map) and, for every variable it computes, a map from the variable's
 dimensions to kernel axes. A variable is at the *full* level (it varies over all axes) or at the
-*outer* level (over the outer axes only). ``time`` orders the stages: loop ``s`` is time ``2 s``, the
-code between loops ``s`` and ``s + 1`` is time ``2 s + 1``.
+*outer* level (over the outer axes only). ``time`` orders the stages: loop ``s`` is time ``2 s``,
+the code between loops ``s`` and ``s + 1`` is time ``2 s + 1``.
 
 DimShuffle never separates nodes: uses look through it (``resolve``).
 """
@@ -140,8 +140,10 @@ class Grouping:
     # joining --------------------------------------------------------------------------------
 
     def _join(self, node: Apply, kind: str, uses: Sequence[Use], deps: set[Unit]) -> Unit | None:
+        owners = (use.base.owner for use in uses)
+        read = {self.unit_of[owner].find() for owner in owners if owner in self.unit_of}
         candidates = sorted(
-            (u for u in deps if u.group is not None),
+            (u for u in read if u.group is not None),
             key=lambda u: (len(u.nodes) > LARGE, u.position),
             reverse=True,
         )
@@ -216,7 +218,7 @@ class Grouping:
             if use.base in group.times:
                 t = group.times[use.base]
                 time = max(time, t + 1 if t % 2 and not level else t)
-        return Placement(tuple(found), tuple(found), group.inner, max(time, 0), level)
+        return Placement(tuple(found), tuple(found), group.inner, max(time, int(level)), level)
 
     @staticmethod
     def _uses_full(group: Group, uses: Sequence[Use]) -> bool:
@@ -248,16 +250,16 @@ class Grouping:
 
     def _absorb(self, unit: Unit, other: Unit, node: Apply, kind: str, uses: Sequence[Use],
                 place: Placement) -> bool:  # fmt: skip
-        a, b = unit.group, other.group
-        assert a is not None and b is not None
+        b = unit.group and other.group
+        assert b is not None
         if kind != "map" or len(unit.nodes) + len(other.nodes) > LIMIT:
             return False
         turn: dict[int, int] = {}
         for use in uses:
-            if use.gathered or use.base not in b.maps:
-                if use.gathered and use.base in b.maps:
-                    return False
+            if use.base not in b.maps:
                 continue
+            if use.gathered:
+                return False
             for d, o in zip(use.dims, use.align, strict=True):
                 axis = None if d is None else b.maps[use.base][d]
                 target = None if o is None else place.map[o]
@@ -267,16 +269,9 @@ class Grouping:
 
     def _merge(self, unit: Unit, other: Unit, turn: dict[int, int]) -> bool:
         a, b = unit.group, other.group
-        assert a is not None and b is not None
-        free = [axis for axis in range(len(a.axes)) if axis not in turn.values()]
-        for axis, atom in enumerate(b.axes):
-            if axis not in turn:
-                match = next((f for f in free if not self.sizes_differ(a.axes[f], atom)), None)
-                if match is None:
-                    return False
-                turn[axis] = match
-                free.remove(match)
-        if free or any(self.sizes_differ(a.axes[t], b.axes[s]) for s, t in turn.items()):
+        assert a is not None
+        assert b is not None
+        if not self._complete(a, b, turn):
             return False
         inner = frozenset(turn[axis] for axis in b.inner)
         if a.inner and inner and a.inner != inner:
@@ -301,6 +296,19 @@ class Grouping:
         unit.last = max(unit.last, other.last)
         other.merged = unit
         return True
+
+    def _complete(self, a: Group, b: Group, turn: dict[int, int]) -> bool:
+        """Give the other axes of ``b`` a place among those of ``a``; False if that cannot be."""
+        free = [axis for axis in range(len(a.axes)) if axis not in turn.values()]
+        for axis, atom in enumerate(b.axes):
+            if axis not in turn:
+                match = next((f for f in free if not self.sizes_differ(a.axes[f], atom)), None)
+                if match is None:
+                    return False
+                turn[axis] = match
+                free.remove(match)
+        differ = any(self.sizes_differ(a.axes[t], b.axes[s]) for s, t in turn.items())
+        return not free and not differ
 
     def merge_siblings(self) -> None:
         """Join independent groups over one domain that read the same array."""
@@ -352,7 +360,7 @@ class Grouping:
     # reachability -----------------------------------------------------------------------------
 
     def _reaches(self, source: Unit, target: Unit, direct: bool = False) -> bool:
-        """Whether ``target`` depends on ``source`` (through other units; ``direct``: or at once)."""
+        """Whether ``target`` depends on ``source`` through other units (``direct``: or at once)."""
         if target is source:
             return False
         seen = {target}

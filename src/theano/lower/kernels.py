@@ -271,7 +271,7 @@ class StagePlan:
         return True
 
     def _lender(self, variable: Variable, time: int) -> Variable | None:
-        """A result that is stored no earlier than ``time``: its array can hold ``variable`` first."""
+        """A result stored no earlier than ``time``, whose array can hold ``variable`` first."""
         group = self.group
         for result in self.emission.results:
             if (

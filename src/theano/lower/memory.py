@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from theano.kernel.ir import Kernel, Load, Store
 from theano.lower import program as pg
 
 
@@ -84,22 +86,120 @@ def remove_dead(
     return tuple(reversed(kept))
 
 
+class Lifetimes:
+    """Per array: the steps that first and last touch it, or what may share its storage.
+
+    ``owners``: for a view, a reshape or the result of a Python step, all arrays whose storage it
+    may be, itself included.
+    """
+
+    def __init__(self, steps: Sequence[pg.Step], results: Sequence[pg.Result]) -> None:
+        self.owners: dict[str, frozenset[str]] = {}
+        self.first: dict[str, int] = {}
+        self.last: dict[str, int] = {}
+        for position, step in enumerate(steps):
+            arrays = reads(step)[0]
+            if isinstance(step, (pg.View, pg.Reshape, pg.PyCall)):
+                for out in defined(step):
+                    self.owners[out] = frozenset([out]).union(*map(self.of, arrays))
+            for array in arrays:
+                self._touch(array, position)
+        for result in results:
+            self._touch(result.array, len(steps))
+
+    def of(self, array: str) -> frozenset[str]:
+        """The arrays whose storage this one's may be."""
+        return self.owners.get(array) or frozenset([array])
+
+    def _touch(self, array: str, position: int) -> None:
+        for owner in self.of(array):
+            self.first.setdefault(owner, position)
+            self.last[owner] = position
+
+
+def write_over(steps: Sequence[pg.Step], results: Sequence[pg.Result]) -> tuple[pg.Step, ...]:
+    """Let a map store its result over a temporary that it reads last, at the same points.
+
+    The result's array becomes the temporary's: same dtype, same extents, bound along the same
+    axes, and loaded before the store in the one stage that the kernel has.
+    """
+    lives = Lifetimes(steps, results)
+    allocs = {s.out: s for s in steps if isinstance(s, pg.Alloc) and s.place == "slot"}
+    turn: dict[str, str] = {}
+    for position, step in enumerate(steps):
+        if isinstance(step, pg.Launch) and _is_map(step.kernel):
+            for out, into in _over(step, position, lives, allocs):
+                turn[out] = turn.get(into, into)
+    if not turn:
+        return tuple(steps)
+    return tuple(
+        _renamed(s, turn) for s in steps if not (isinstance(s, pg.Alloc) and s.out in turn)
+    )
+
+
+def _is_map(kernel: Kernel) -> bool:
+    return len(kernel.stages) == 1 and kernel.stages[0].kind == "each" and not kernel.serial
+
+
+def _over(
+    step: pg.Launch, position: int, lives: Lifetimes, allocs: Mapping[str, pg.Alloc]
+) -> Iterator[tuple[str, str]]:
+    bound = list(zip(step.kernel.operands, step.operands, strict=True))
+    users = Counter(owner for binding in step.operands for owner in lives.of(binding.array))
+    free = [
+        (operand, binding) for operand, binding in bound
+        if operand.mode == "in" and binding.array in allocs and not operand.gather
+        and lives.last[binding.array] == position and users[binding.array] == 1
+    ]  # fmt: skip
+    for operand, binding in bound:
+        target = allocs.get(binding.array)
+        if operand.mode != "out" or target is None or lives.first[target.out] != position:
+            continue
+        for source, other in free:
+            had = allocs[other.array]
+            fits = had.dtype == target.dtype and had.dims == target.dims
+            if fits and other.axes == binding.axes and users[target.out] == 1 and (
+                _loads_first(step.kernel, source.name, operand.name)
+            ):  # fmt: skip
+                free.remove((source, other))
+                yield target.out, other.array
+                break
+
+
+def _loads_first(kernel: Kernel, source: str, target: str) -> bool:
+    stored = False
+    for s in kernel.stages[0].body:
+        if isinstance(s, Store):
+            stored = stored or s.operand == target
+        elif isinstance(s, Load) and s.operand == source and stored:
+            return False
+    return True
+
+
+_NAMES = {
+    pg.Dim: "array", pg.Peek: "array", pg.Poke: "array", pg.View: "source", pg.Reshape: "source",
+}  # fmt: skip
+
+
+def _renamed(step: pg.Step, turn: Mapping[str, str]) -> pg.Step:
+    if not any(array in turn for array in reads(step)[0]):
+        return step
+    if isinstance(step, pg.Launch):
+        operands = (replace(o, array=turn.get(o.array, o.array)) for o in step.operands)
+        return replace(step, operands=tuple(operands))
+    if isinstance(step, pg.Call):
+        return replace(step, arrays=tuple(turn.get(a, a) for a in step.arrays))
+    if isinstance(step, pg.PyCall):
+        return replace(step, ins=tuple(turn.get(a, a) for a in step.ins))
+    key = _NAMES[type(step)]
+    return replace(step, **{key: turn[getattr(step, key)]})
+
+
 def assign_slots(
     steps: Sequence[pg.Step], results: Sequence[pg.Result]
 ) -> tuple[tuple[pg.Step, ...], int]:
-    """Give every ``slot`` a number; a slot is taken again once its tenant and its views are dead."""
-    roots: dict[str, set[str]] = {}
-    last: dict[str, int] = {}
-    for position, step in enumerate(steps):
-        if isinstance(step, pg.View) or isinstance(step, pg.Reshape):
-            roots[step.out] = roots.get(step.source, {step.source}) | {step.out}
-        for array in reads(step)[0]:
-            for owner in roots.get(array, {array}):
-                last[owner] = position
-    for result in results:
-        for owner in roots.get(result.array, {result.array}):
-            last[owner] = len(steps)
-    return _assign(steps, last)
+    """Give every ``slot`` a number; it is taken again once its tenant and its views are dead."""
+    return _assign(steps, Lifetimes(steps, results).last)
 
 
 def _assign(steps: Sequence[pg.Step], last: dict[str, int]) -> tuple[tuple[pg.Step, ...], int]:

@@ -1,6 +1,6 @@
 """The Program: what a backend turns into one callable. Steps over registers and arrays.
 
-Registers are host scalars (sizes, indices, 0-d arithmetic); arrays have a dtype, a rank and run-time
+Registers are host scalars (sizes, indices, 0-d arithmetic); arrays have a dtype, a rank, run-time
 extents and byte strides. Every name is assigned once. A register argument is the name of a register
 or a Python literal.
 
@@ -43,7 +43,7 @@ class Param:
 
     ``kind``: ``input`` (argument ``index`` of the call), ``shared`` (cell ``index``: a one-element
     list that holds the ndarray) or ``constant`` (entry ``index`` of ``Program.constants``).
-    ``static`` holds known extents (``None`` where unknown): the host checks those that are not None.
+    ``static`` holds known extents (``None`` where unknown): the host checks the known.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Which extents are equal: one size atom per dimension, unified where an op demands equality.
 
-An atom is an int or a ``Size``. Elementwise ops unify their inputs' dimensions (each union is also a
-run-time check), so "same domain", the question that fusion asks, is a comparison of tuples.
+An atom is an int or a ``Size``. Elementwise ops unify their inputs' dimensions (each union is also
+a run-time check), so "same domain", the question that fusion asks, is a comparison of tuples.
 """
 
 from __future__ import annotations

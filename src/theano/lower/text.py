@@ -22,8 +22,7 @@ def text(program: pg.Program) -> str:
     for p in program.params:
         static = ", ".join("?" if s is None else str(s) for s in p.static)
         lines.append(f"  param {p.name} : {p.dtype}[{static}] = {p.kind} {p.index}")
-    for step in program.steps:
-        lines.append("  " + _WRITERS[type(step)](step, kernels))
+    lines += ["  " + _WRITERS[type(step)](step, kernels) for step in program.steps]
     for r in program.results:
         place = " inplace" if r.inplace else ""
         lines.append(f"  result {r.kind} {r.index} = {r.array}{place}")

@@ -1,4 +1,4 @@
-"""How a node reads its inputs: which variable, through which DimShuffles, along which dimensions."""
+"""How a node reads its inputs: which variable, below which DimShuffles, along which dimensions."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ def _problems(program: pg.Program, step: pg.Step, known: dict[str, int | None]) 
     for name in registers:
         if name not in known or known[name] is not None:
             yield f"{name} is not a register defined before"
-    if isinstance(step, pg.Alloc) and step.place.startswith("slot:"):
-        if int(step.place[5:]) >= program.slots:
-            yield f"there are {program.slots} slots"
+    place = getattr(step, "place", "")
+    if place.startswith("slot:") and int(place[5:]) >= program.slots:
+        yield f"there are {program.slots} slots"
     if isinstance(step, pg.PyCall) and step.index >= len(program.callables):
         yield f"there are {len(program.callables)} callables"
     if isinstance(step, pg.Launch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,7 +69,9 @@ class Alloc(TensorOp):
         return Apply(self, [value, *extents], [kind()])
 
     def reference(self, node: Apply, value: Any, *shape: Any) -> Any:
-        extents = tuple(builtins.max(int(extent), 0) for extent in shape)
+        extents = tuple(map(int, shape))
+        if any(extent < 0 for extent in extents):
+            raise ValueError(f"Alloc: an extent is negative: {extents}")
         out = np.empty(extents, dtype=value.dtype)
         try:
             out[...] = value

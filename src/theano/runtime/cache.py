@@ -1,8 +1,9 @@
 """A content-addressed disk cache for object code and small JSON entries.
 
 Every file is ``header + payload``; the header holds a magic number, a format version and the
-SHA-256 of the payload, and the payload is only handed out after the hash was verified. Nothing
-is unpickled. A cache that cannot be trusted (foreign owner, open permissions) or cannot be
+SHA-256 of the file's name and the payload, and the payload is only handed out after the hash was
+verified: damaged files are refused, and so are sound ones under another's name. Nothing is
+unpickled. A cache that cannot be trusted (foreign owner, open permissions) or cannot be
 written (read-only or full disk) is left alone: the program then runs without it.
 """
 
@@ -17,14 +18,15 @@ import re
 import stat
 import threading
 import time
-import warnings
 from typing import TYPE_CHECKING, Any, Final
+
+from theano.core import trace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAGIC: Final = b"THOC"
-VERSION: Final = 1
+VERSION: Final = 2
 _HEADER: Final = len(MAGIC) + 4 + 32
 _KEY: Final = re.compile(r"[0-9a-f]{16,128}\Z")
 _NAMESPACES: Final = ("obj", "plan")
@@ -49,24 +51,34 @@ class CacheStats:
     stored: int
 
 
-def encode(payload: bytes) -> bytes:
-    """Return ``payload`` behind the header that `decode` verifies.
+def encode(payload: bytes, name: str) -> bytes:
+    """Return ``payload`` behind the header that `decode` verifies, to be stored as ``name``.
 
-    >>> decode(encode(b"object code"))
+    >>> decode(encode(b"object code", "a.obj"), "a.obj")
     b'object code'
     """
-    return MAGIC + VERSION.to_bytes(4, "little") + hashlib.sha256(payload).digest() + payload
+    return MAGIC + VERSION.to_bytes(4, "little") + _digest(payload, name) + payload
 
 
-def decode(blob: bytes) -> bytes | None:
-    """Return the payload of ``blob``, or None if it is foreign, truncated or damaged."""
+def decode(blob: bytes, name: str) -> bytes | None:
+    """Return the payload of ``blob``, the file ``name``; None if it is not what was stored so.
+
+    >>> decode(encode(b"object code", "a.obj"), "b.obj") is None
+    True
+    """
     if len(blob) < _HEADER or not blob.startswith(MAGIC):
         return None
     version = int.from_bytes(blob[4:8], "little")
     payload = blob[_HEADER:]
-    if version != VERSION or hashlib.sha256(payload).digest() != blob[8:_HEADER]:
+    if version != VERSION or _digest(payload, name) != blob[8:_HEADER]:
         return None
     return payload
+
+
+def _digest(payload: bytes, name: str) -> bytes:
+    digest = hashlib.sha256(f"{name}\0".encode())
+    digest.update(payload)
+    return digest.digest()
 
 
 def _trust_problem(directory: str) -> str:
@@ -163,18 +175,18 @@ class ObjectCache:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(self._root, mode=0o700)
             problem = _trust_problem(self._root)
-        except FileNotFoundError:
-            return False
         except OSError as error:
+            if not create and isinstance(error, FileNotFoundError):
+                return False  # nothing was stored yet
             problem = str(error)
         self._state = not problem
         self._reason = problem
         if problem:
-            warnings.warn(
+            trace.warn(
                 f"The disk cache is not used: {problem}. Compiled code is kept in memory only. "
                 "Set compiledir to a directory that belongs to you alone (mode 0700).",
-                RuntimeWarning, stacklevel=4,
-            )  # fmt: skip
+                RuntimeWarning,
+            )
         return self._state
 
     def _file(self, namespace: str, key: str) -> str:
@@ -216,6 +228,7 @@ class ObjectCache:
 
     def _load(self, path: str) -> bytes | None:
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags |= getattr(os, "O_NONBLOCK", 0)  # a pipe of that name must not keep us waiting
         try:
             descriptor = os.open(path, flags)
         except OSError:
@@ -224,7 +237,8 @@ class ObjectCache:
             with os.fdopen(descriptor, "rb") as file:
                 info = os.fstat(file.fileno())
                 own = not hasattr(os, "getuid") or info.st_uid == os.getuid()
-                payload = decode(file.read()) if own and stat.S_ISREG(info.st_mode) else None
+                sound = own and stat.S_ISREG(info.st_mode)
+                payload = decode(file.read(), os.path.basename(path)) if sound else None
         except OSError:
             payload = None
         if payload is None:
@@ -241,7 +255,7 @@ class ObjectCache:
             return False
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(encode(data))
+                file.write(encode(data, os.path.basename(path)))
             os.replace(temporary, path)
         except OSError:
             with contextlib.suppress(OSError):

@@ -87,10 +87,10 @@ def processor() -> str:
 
 def all_of(*more: str) -> str:
     """A digest of everything above, the interpreter, and ``more``; empty if a part is unknown."""
-    parts = (sources(), compiler(), processor())
+    parts = [sources(), compiler(), processor()]
     if not all(parts):
         return ""
     import numpy
 
-    parts += (sys.version, sys.platform, numpy.__version__, *more)
+    parts += [sys.version, sys.platform, numpy.__version__, *more]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

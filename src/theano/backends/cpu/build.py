@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from theano.backends.cpu import compiler
-from theano.backends.cpu.entry import addresses, make_entry
-from theano.backends.cpu.host import SYMBOL, HostCode, render_program
+from theano.backends.cpu.entry import SYMBOL, addresses, make_entry
+from theano.backends.cpu.host import HostCode, render_program
 from theano.backends.cpu.machine import disk_cache
 from theano.kernel.ir import Kernel
 from theano.lower.program import Program, PyFunction

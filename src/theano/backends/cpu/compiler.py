@@ -7,6 +7,7 @@ symbols, so object code has no addresses in it and serves every process of the s
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import os
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 # Part of every cache key: raise it when generated code changes meaning for the same IR text.
 CODE_VERSION: Final = 1
 _CODEGEN_LEVEL: Final = 1
+# In IR text: the part below is run rarely, or is long code that calls the rest.
+COLD: Final = "; cold code"
+_PARTS: Final = b"THPARTS1"  # before the object code of several parts: their sizes and themselves
 
 _lock = threading.RLock()
 _serial = itertools.count()
@@ -73,7 +77,8 @@ class _Engine:
 
     binding: Any
     machine: Any
-    linker: Any
+    quick: Any  # for cold code
+    linker: Any  # makes LLVM's linker at its first call
     host: HostFeatures
 
 
@@ -152,24 +157,27 @@ def _make_engine(binding: Any, version: str) -> _Engine:
     cpu = binding.get_host_cpu_name()
     features = binding.get_host_cpu_features().flatten()
 
-    def target_machine() -> Any:
+    def target_machine(level: int = _CODEGEN_LEVEL) -> Any:
         return binding.Target.from_triple(triple).create_target_machine(
-            cpu=cpu, features=features, opt=_CODEGEN_LEVEL, reloc="pic", codemodel="small",
-            jit=True,
+            cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", jit=True,
         )  # fmt: skip
 
+    @functools.cache
+    def linker() -> Any:
+        use_jit_link = "windows" not in triple
+        made = binding.create_lljit_compiler(target_machine(), use_jit_link=use_jit_link)
+        support.leak(made)
+        return made
+
     target = target_machine()
-    use_jit_link = "windows" not in triple
-    linker = binding.create_lljit_compiler(target_machine(), use_jit_link=use_jit_link)
     vector_bytes, registers = _vector_unit(triple, set(features.split(",")))
     host = HostFeatures(
         triple=triple, cpu=cpu, features=features, data_layout=str(target.target_data),
         vector_bytes=vector_bytes, vector_registers=registers,
         llvm_version=".".join(map(str, binding.llvm_version_info)), llvmlite_version=version,
     )  # fmt: skip
-    support.leak(linker)
     remember(host)
-    return _Engine(binding, target, linker, host)
+    return _Engine(binding, target, target_machine(0), linker, host)
 
 
 def _vector_unit(triple: str, features: set[str]) -> tuple[int, int]:
@@ -200,7 +208,9 @@ def compile_module(
     Parameters
     ----------
     ir_text
-        LLVM IR without target triple and data layout; these are added.
+        LLVM IR without target triple and data layout; these are added. What follows a line
+        `COLD` is a module of its own that is compiled quickly rather than well; it may use the
+        symbols of the part before, but not the other way round.
     exports
         Symbols whose addresses are wanted.
     imports
@@ -282,8 +292,12 @@ def helpers(cache: ObjectCache | None = None, blas_choice: str = "") -> support.
 def emit_assembly(ir_text: str, *, optimize: bool = False) -> str:
     """Return the assembly text of ``ir_text`` on this machine (for explain and tests)."""
     with _llvm() as engine:
-        text: str = engine.machine.emit_assembly(_parse(engine, ir_text, optimize, verify=True))
-        return text
+        return "\n".join(
+            (engine.quick if cold else engine.machine).emit_assembly(
+                _parse(engine, text, optimize, verify=True)
+            )
+            for cold, text in _split(ir_text)
+        )
 
 
 def _parse(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> Any:
@@ -302,8 +316,33 @@ def _parse(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> Any:
 
 
 def _generate(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> bytes:
-    code: bytes = engine.machine.emit_object(_parse(engine, ir_text, optimize, verify))
-    return code
+    """Object code; that of several parts in one piece."""
+    parts = []
+    for cold, text in _split(ir_text):
+        machine = engine.quick if cold else engine.machine
+        parts.append(machine.emit_object(_parse(engine, text, optimize and not cold, verify)))
+    if len(parts) == 1:
+        return bytes(parts[0])
+    sizes = b"".join(len(part).to_bytes(8, "little") for part in parts)
+    return b"".join((_PARTS, len(parts).to_bytes(8, "little"), sizes, *parts))
+
+
+def _split(ir_text: str) -> list[tuple[bool, str]]:
+    """The parts of a text that are modules: (whether cold, text)."""
+    hot, _, cold = ir_text.partition(f"{COLD}\n")
+    found = [(False, hot), (True, cold)]
+    return [(is_cold, text) for is_cold, text in found if text.strip()] or [(False, ir_text)]
+
+
+def _parts(code: bytes) -> list[bytes]:
+    """The object files in a piece of object code."""
+    if not code.startswith(_PARTS):
+        return [code]
+    at = len(_PARTS)
+    words = [int.from_bytes(code[i : i + 8], "little") for i in range(at, at + 8 * 3, 8)]
+    count, at = words[0], at + 8 + 8 * words[0]
+    ends = [at + sum(words[1 : 1 + i]) for i in range(count + 1)]
+    return [code[low:high] for low, high in itertools.pairwise(ends)]
 
 
 def _link_stored(
@@ -321,20 +360,37 @@ def _link(
 ) -> NativeModule:  # fmt: skip
     """Link object code: by ourselves if possible, which needs no LLVM, else with LLVM."""
     try:
-        addresses, owner = elf.load(code, exports, imports)
+        addresses, owner = _link_alone(code, exports, imports)
     except elf.NotLinkable:
         with _llvm() as engine:
             addresses, owner = _link_with_llvm(engine, code, exports, imports)
     return NativeModule(addresses, owner, key, from_cache, len(code))
 
 
+def _link_alone(
+    code: bytes, exports: Sequence[str], imports: Mapping[str, int]
+) -> tuple[dict[str, int], object]:
+    known, owners = dict(imports), []
+    *earlier, last = _parts(code)
+    for part in earlier:
+        found, owner = elf.load(part, None, known)
+        known.update(found)
+        owners.append(owner)
+    inside = [name for name in exports if name not in known]
+    addresses, owner = elf.load(last, inside, known)
+    known.update(addresses)
+    return {name: known[name] for name in exports}, (owner, *owners)
+
+
 def _link_with_llvm(
     engine: _Engine, code: bytes, exports: Sequence[str], imports: Mapping[str, int]
 ) -> tuple[dict[str, int], object]:
-    builder = engine.binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+    builder = engine.binding.JITLibraryBuilder().add_current_process()
+    for part in _parts(code):
+        builder.add_object_img(part)
     for name, address in imports.items():
         builder.import_symbol(name, address)
     for name in exports:
         builder.export_symbol(name)
-    tracker = builder.link(engine.linker, f"theano-{next(_serial)}")
+    tracker = builder.link(engine.linker(), f"theano-{next(_serial)}")
     return {name: tracker[name] for name in exports}, tracker

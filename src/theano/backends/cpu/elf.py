@@ -63,6 +63,7 @@ class Symbol(NamedTuple):
     name: str
     section: int
     value: int
+    internal: bool
 
 
 class Memory:
@@ -108,7 +109,7 @@ def supported() -> bool:
 
 
 def load(
-    code: bytes, exports: Sequence[str], imports: Mapping[str, int]
+    code: bytes, exports: Sequence[str] | None, imports: Mapping[str, int]
 ) -> tuple[dict[str, int], object]:
     """Link an object file; return (address of every export, owner of the memory).
 
@@ -117,7 +118,7 @@ def load(
     code
         An ELF relocatable file.
     exports
-        Symbols whose addresses are wanted.
+        Symbols whose addresses are wanted; None for all that are not internal.
     imports
         Addresses of symbols that it uses; those of the C library are known besides.
 
@@ -179,10 +180,10 @@ class _Linker:
             if info & 15 > 4 or (section >= _RESERVED and section != _ABSOLUTE):
                 raise NotLinkable("a symbol of an unknown kind")
             text = strings[name : strings.index(b"\0", name)].decode()
-            found.append(Symbol(text, section, value))
+            found.append(Symbol(text, section, value, info >> 4 == 0))
         return found
 
-    def link(self, exports: Sequence[str]) -> tuple[dict[str, int], object]:
+    def link(self, exports: Sequence[str] | None) -> tuple[dict[str, int], object]:
         """Lay out, relocate, protect."""
         relocations = self._relocations()
         bounds = self._lay_out(relocations)
@@ -268,9 +269,7 @@ class _Linker:
             raise NotLinkable(f"the symbol {symbol.name!r} is not known")
         return address
 
-    def _apply(
-        self, image: bytearray, start: int, size: int, row: tuple[int, int, int]
-    ) -> None:
+    def _apply(self, image: bytearray, start: int, size: int, row: tuple[int, int, int]) -> None:
         offset, info, addend = row
         kind, number = info & 0xFFFFFFFF, info >> 32
         if offset + (8 if kind == _R_64 else 4) > size:
@@ -291,8 +290,14 @@ class _Linker:
         # struct.error where the distance does not fit into 32 bits
         struct.pack_into("<i", image, place, target + addend - self.base - place)
 
-    def _exported(self, exports: Sequence[str]) -> dict[str, int]:
-        defined = {s.name: i for i, s in enumerate(self.symbols) if s.section != _UNDEFINED}
+    def _exported(self, exports: Sequence[str] | None) -> dict[str, int]:
+        defined = {
+            s.name: i
+            for i, s in enumerate(self.symbols)
+            if s.section != _UNDEFINED and not s.internal
+        }
+        if exports is None:
+            return {name: self._address(i) for name, i in defined.items()}
         missing = [name for name in exports if name not in defined]
         if missing:
             raise NotLinkable(f"it does not define {', '.join(missing)}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+from theano.backends.cpu.compiler import COLD
 from theano.backends.cpu.emit import Emitter
 from theano.backends.cpu.entry import SYMBOL
 from theano.backends.cpu.host_frame import SLOW, Frame, State
@@ -61,7 +62,12 @@ def render_program(program: pg.Program, single: bool, features: str) -> HostCode
         max(cells, default=-1) + 1, len(program.callables), len(program.constants), program.slots
     )
     host = Host(module, program, state, symbols, single).text()
-    return HostCode("\n".join((module.module_text(), *texts, host)), state, tuple(names.items()))
+    parts = [module.module_text(), *texts, host]
+    if host.count("\n") > _LONG:
+        # Glue for hundreds of steps: quick code generation matters more than quick glue.
+        kernels = [f"declare void @{name}_run(ptr)" for name in names.values()]
+        parts[-1:] = [COLD, module.module_text(), *kernels, host]
+    return HostCode("\n".join(parts), state, tuple(names.items()))
 
 
 _LONG = 6000  # lines of the host function
@@ -99,9 +105,7 @@ class Host:
         self._endings()
         self.f.lines[:0] = self.frame.entry
         head = f"ptr @{SYMBOL}(ptr %self, ptr %args, i64 %nargs, ptr %names)"
-        # Glue for hundreds of steps: quick code generation matters more than quick glue.
-        long = len(self.f.lines) > _LONG
-        return self.f.text(head, "nounwind optnone noinline" if long else "nounwind")
+        return self.f.text(head)
 
     # ------------------------------------------------------------------ beginning
 

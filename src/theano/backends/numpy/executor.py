@@ -42,7 +42,11 @@ def compile_program(program: pg.Program, cells: Sequence[list[Any]]) -> Callable
         step.out for step in program.steps if isinstance(step, pg.Alloc) and step.place == "output"
     }
 
+    overwritten = [result.index for result in program.results if result.inplace]
+
     def call(*inputs: Any) -> list[Any]:
+        if not all(cells[index][0].flags.writeable for index in overwritten):
+            raise StepFailed(0, "a shared variable that is updated in place is read-only")
         env: Env = dict(fixed)
         for param in program.params:
             if param.kind != "constant":
@@ -128,6 +132,8 @@ def _let(program: pg.Program, step: Any, env: Env) -> None:
         else:
             condition = step.prim == "select" and position == 0
             values.append(np.asarray(given, dtype="bool" if condition else step.operand_dtype))
+    if step.prim in ("idiv", "mod") and values[1].dtype.kind in "iu" and values[1] == 0:
+        raise Failure("division by zero")
     env[step.out] = np.asarray(evaluate(step.prim, tuple(values), step.dtype))
 
 
@@ -249,7 +255,10 @@ def _call(program: pg.Program, step: Any, env: Env) -> None:
 
 
 def _python(program: pg.Program, step: Any, env: Env) -> None:
-    results = program.callables[step.index].call(*[env[name] for name in step.ins])
+    try:
+        results = program.callables[step.index].call(*[env[name] for name in step.ins])
+    except Exception as error:
+        raise Failure(str(error)) from error
     for (name, dtype, rank), value in zip(step.outs, results, strict=True):
         if value.dtype != np.dtype(dtype) or value.ndim != rank:
             raise TypeError(

@@ -1,0 +1,515 @@
+"""Bad input of every kind: a clear exception, shared variables untouched, the function still works.
+
+Every case runs as native code and op by op in NumPy, with two shared variables that the function
+updates: one before the failing step in the order of the graph, one after it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import theano
+import theano.tensor as T
+from theano.graph.nodes import Apply, Op
+
+MODES = {
+    "native": theano.Mode(linker="cvm", optimizer="fast_run"),
+    "program": theano.Mode(linker="numpy", optimizer="fast_run"),
+    "reference": theano.Mode(linker="py", optimizer="fast_run"),
+}
+each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+
+
+class Fussy(Op):
+    """Hands its input on; raises KeyError where it is negative."""
+
+    __props__ = ()
+
+    def make_node(self, x: Any) -> Apply:
+        return Apply(self, [x], [x.type()])
+
+    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
+        if inputs[0].min() < 0:
+            raise KeyError("fussy")
+        output_storage[0][0] = inputs[0] + 0.0
+
+    def infer_shape(self, node: Any, input_shapes: Any) -> Any:
+        return input_shapes
+
+
+@dataclass(frozen=True)
+class Case:
+    """A graph, arguments that it takes, and arguments that it must refuse in this way."""
+
+    inputs: Callable[[], list[Any]]
+    out: Callable[..., Any]
+    good: tuple[Any, ...]
+    bad: tuple[Any, ...]
+    error: type[Exception]
+    match: str
+    # Whether the text names the op's node and the line of this file.
+    at_run_time: bool = True
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+def vectors(*names: str, dtype: str = "float64") -> Callable[[], list[Any]]:
+    return lambda: [T.vector(name, dtype=dtype) for name in names]
+
+
+def x_and_index() -> list[Any]:
+    return [T.dmatrix("x"), T.lvector("i")]
+
+
+M = np.ones((3, 4))
+V = np.arange(1.0, 5.0)
+I = np.array([0, 2, 1])  # noqa: E741
+CASES = {
+    # what the type of an input refuses
+    "dtype": Case(vectors("x", dtype="float32"), lambda x: x * 2, (V.astype("f4"),), (V,),
+                  TypeError, "x.*float32", at_run_time=False),
+    "complex": Case(vectors("x"), lambda x: x * 2, (V,), (V * 1j,), TypeError, "x",
+                    at_run_time=False),
+    "rank": Case(vectors("x"), lambda x: x * 2, (V,), (M,), TypeError, "x", at_run_time=False),
+    "rank 0": Case(vectors("x"), lambda x: x * 2, (V,), (np.float64(1),), TypeError, "x",
+                   at_run_time=False),
+    "None": Case(vectors("x"), lambda x: x * 2, (V,), (None,), TypeError, "x", at_run_time=False),
+    "text": Case(vectors("x"), lambda x: x * 2, (V,), ("1.0",), TypeError, "x", at_run_time=False),
+    "texts": Case(vectors("x"), lambda x: x * 2, (V,), (np.array(["1"]),), TypeError, "x",
+                  at_run_time=False),
+    "objects": Case(vectors("x"), lambda x: x * 2, (V,), (np.array([None, 1], object),),
+                    TypeError, "x", at_run_time=False),
+    "dates": Case(vectors("x"), lambda x: x * 2, (V,), (np.array(["2020"], "M8[s]"),), TypeError,
+                  "x", at_run_time=False),
+    "records": Case(vectors("x"), lambda x: x * 2, (V,), (np.zeros(2, "f8,i4"),), TypeError, "x",
+                    at_run_time=False),
+    "ragged": Case(vectors("x"), lambda x: x * 2, (V,), ([[1], [2, 3]],), TypeError, "x",
+                   at_run_time=False),
+    "huge int": Case(lambda: [T.lscalar("x")], lambda x: x * 2, (1,), (2**70,), Exception, "x",
+                     at_run_time=False),
+    "int for int8": Case(lambda: [T.bscalar("x")], lambda x: x * 2, (1,), (300,), TypeError, "x",
+                         at_run_time=False),
+    "float for int": Case(lambda: [T.lscalar("x")], lambda x: x * 2, (1,), (1.5,), TypeError, "x",
+                          at_run_time=False),
+    "variable": Case(vectors("x"), lambda x: x * 2, (V,), (T.dvector("y"),), TypeError, "x",
+                     at_run_time=False),
+    "function": Case(vectors("x"), lambda x: x * 2, (V,), (len,), TypeError, "x",
+                     at_run_time=False),
+    "not broadcastable": Case(lambda: [T.drow("x")], lambda x: x * 2, (M[:1],), (M,), TypeError,
+                              "x", at_run_time=False),
+    "missing": Case(vectors("x", "y"), lambda x, y: x + y, (V, V), (V,), TypeError, "y",
+                    at_run_time=False),
+    "extra": Case(vectors("x"), lambda x: x * 2, (V,), (V, V), TypeError, "at most 1",
+                  at_run_time=False),
+    "repeated": Case(vectors("x"), lambda x: x * 2, (V,), (V,), TypeError, "x",
+                     at_run_time=False, kwargs={"x": V}),
+    "unknown": Case(vectors("x"), lambda x: x * 2, (V,), (V,), TypeError, "wrong_name",
+                    at_run_time=False, kwargs={"wrong_name": V}),
+    # what a step of the program refuses
+    "shapes": Case(vectors("x", "y"), lambda x, y: x + y, (V, V), (V, V[:3]), ValueError,
+                   r"Input dimension mis-match\. \(input\[0\]\.shape\[0\] = 4, "
+                   r"input\[1\]\.shape\[0\] = 3\)"),
+    "shapes of size one": Case(vectors("x", "y"), lambda x, y: x * y, (V, V), (V[:1], V),
+                               ValueError, r"Input dimension mis-match\. .*= 1.*= 4"),
+    "dot": Case(lambda: [T.dmatrix("x"), T.dvector("y")], lambda x, y: T.dot(x, y).sum() + y,
+                (M, V), (M, V[:3]), ValueError, "(?i)shape|mis-?match|align"),
+    "gemm": Case(lambda: [T.dmatrix("x"), T.dmatrix("y")], lambda x, y: T.dot(x, y), (M, M.T),
+                 (M, M), ValueError, "(?i)shape|mis-?match|align"),
+    "join": Case(lambda: [T.dmatrix("x"), T.dmatrix("y")],
+                 lambda x, y: T.concatenate([x, y], axis=1), (M, M), (M, M[:2]), ValueError,
+                 "(?i)join|concat"),
+    "reshape": Case(vectors("x"), lambda x: x.reshape((2, 2)), (V,), (V[:3],), ValueError,
+                    "reshape"),
+    "reshape, open": Case(vectors("x"), lambda x: x.reshape((2, -1)), (V,), (V[:3],), ValueError,
+                          "reshape"),
+    "item": Case(lambda: [T.dvector("x"), T.lscalar("i")], lambda x, i: x[i], (V, 3), (V, 4),
+                 IndexError, "out of bounds"),
+    "item from the end": Case(lambda: [T.dvector("x"), T.lscalar("i")], lambda x, i: x[i],
+                              (V, -4), (V, -5), IndexError, "out of bounds"),
+    "gather": Case(x_and_index, lambda x, i: x[i], (M, I), (M, I + 1), IndexError,
+                   "out of bounds"),
+    "gather from the end": Case(x_and_index, lambda x, i: x[i] * 2, (M, -I - 1), (M, -I - 2),
+                                IndexError, "out of bounds"),
+    "gather along columns": Case(x_and_index, lambda x, i: x[:, i], (M, I), (M, I + 2),
+                                 IndexError, "out of bounds"),
+    "gather of pairs": Case(x_and_index, lambda x, i: x[T.arange(i.shape[0]), i], (M, I),
+                            (M, I + 2), IndexError, "out of bounds"),
+    "gather with a huge index": Case(x_and_index, lambda x, i: x[i], (M, I), (M, I + 2**62),
+                                     IndexError, "out of bounds"),
+    "scatter": Case(x_and_index, lambda x, i: T.inc_subtensor(x[i], 1.0), (M, I), (M, I + 1),
+                    IndexError, "out of bounds"),
+    "scatter, set": Case(x_and_index, lambda x, i: T.set_subtensor(x[i], 1.0), (M, I), (M, -I - 2),
+                         IndexError, "out of bounds"),
+    "scatter of pairs": Case(x_and_index, lambda x, i: T.inc_subtensor(x[i, i], 1.0), (M, I),
+                             (M, I + 1), IndexError, "out of bounds"),
+    "one_hot": Case(lambda: [T.lvector("i")], lambda i: T.to_one_hot(i, 3), (I,), (I + 1,),
+                    IndexError, "out of bounds"),
+    "mask": Case(lambda: [T.dvector("x"), T.vector("m", dtype="bool")], lambda x, m: x[m],
+                 (V, V > 2), (V, V[:3] > 2), IndexError, "boolean"),
+    "labels": Case(x_and_index, lambda x, i: T.nnet.categorical_crossentropy(T.nnet.softmax(x), i),
+                   (M, I), (M, I + 2), ValueError, "(?i)label|y_i|out of|bounds"),
+    "labels below": Case(
+        x_and_index, lambda x, i: T.nnet.categorical_crossentropy(T.nnet.softmax(x), i).mean(),
+        (M, I), (M, I - 1), ValueError, "(?i)label|y_i|out of|bounds"),
+    "integer division": Case(vectors("x", "y", dtype="int32"), lambda x, y: x // y,
+                             (np.ones(9, "i4"), np.ones(9, "i4")),
+                             (np.ones(9, "i4"), np.arange(9, dtype="i4")), ZeroDivisionError,
+                             "division"),
+    "integer modulo": Case(vectors("x", "y", dtype="int64"), lambda x, y: x % y + y, (I, I + 1),
+                           (I, I), ZeroDivisionError, "modulo"),
+    "max of nothing": Case(vectors("x"), lambda x: x.max(), (V,), (V[:0],), ValueError,
+                           "zero-size|empty"),
+    "min of nothing": Case(lambda: [T.dmatrix("x")], lambda x: x.min(axis=1), (M,), (M[:, :0],),
+                           ValueError, "zero-size|empty"),
+    "argmax of nothing": Case(vectors("x"), lambda x: x.argmax(), (V,), (V[:0],), ValueError,
+                              "(?i)empty|zero-size"),
+    "alloc": Case(lambda: [T.dvector("x"), T.lscalar("n")], lambda x, n: T.alloc(x.sum(), n, 2),
+                  (V, 2), (V, -2), ValueError, "negative"),
+    "split": Case(vectors("x"), lambda x: T.split(x, [2, 2], 2)[1], (V,), (V[:3],), ValueError,
+                  "(?i)split|sum"),
+    "addbroadcast": Case(lambda: [T.dmatrix("x")], lambda x: T.addbroadcast(x, 0) * 2, (M[:1],),
+                         (M,), ValueError, "broadcast|dimension"),
+    "specify_shape": Case(vectors("x"), lambda x: T.specify_shape(x, (4,)) + 1, (V,), (V[:3],),
+                          AssertionError, "(?i)shape|got"),
+    "assert": Case(vectors("x"), lambda x: T.opt.Assert("x must not be small")(x, x.min() > 0) * 2,
+                   (V,), (-V,), AssertionError, "x must not be small"),
+    "arange by 0": Case(lambda: [T.lscalar("n")], lambda n: T.arange(0, 5, n), (1,), (0,),
+                        Exception, "(?i)step|zero"),
+    "a Python op": Case(vectors("x"), lambda x: Fussy()(x * 2) + 1, (V,), (-V,), KeyError,
+                        "fussy"),
+}  # fmt: skip
+
+
+def total(out: Any) -> Any:
+    return T.cast(out, "float64").sum()
+
+
+@each_mode
+@pytest.mark.parametrize("name", CASES)
+def test_refused_without_a_trace(name, mode):
+    case = CASES[name]
+    before, after = theano.shared(np.zeros(3), "before"), theano.shared(np.float32(0), "after")
+    inputs = case.inputs()
+    out = case.out(*inputs)
+    updates = [(before, before + 1), (after, T.cast(after + total(out), "float32"))]
+    f = theano.function(inputs, out, updates=updates, mode=mode, name="the function")
+    first = f(*case.good)
+    kept = [before.get_value(), after.get_value()]
+    assert kept[0].tolist() == [1] * 3
+    for _ in range(2):
+        with pytest.raises(case.error, match=case.match) as caught:
+            f(*case.bad, **case.kwargs)
+        text = str(caught.value)
+        if case.at_run_time:
+            assert "Apply node" in text
+            assert "test_bad_input.py" in text
+        else:
+            assert "the function" in text
+        for variable, old in zip((before, after), kept, strict=True):
+            assert variable.get_value().tobytes() == old.tobytes()
+    np.testing.assert_array_equal(f(*case.good), first)
+    assert before.get_value().tolist() == [2] * 3
+
+
+@each_mode
+def test_in_place_updates_are_undone_too(mode):
+    """The variable that is updated in place is big, and the failing step comes last."""
+    s = theano.shared(np.zeros((50, 40)), "s")
+    x, i = T.dmatrix("x"), T.lvector("i")
+    f = theano.function([x, i], s[i].sum(), updates=[(s, s + T.dot(x, x.T)[:, :40])], mode=mode)
+    x0 = np.ones((50, 2))
+    f(x0, [0])
+    held = s.get_value()
+    with pytest.raises(IndexError):
+        f(x0, [50])
+    assert s.get_value().tobytes() == held.tobytes()
+    with pytest.raises(ValueError, match="shape"):
+        f(np.ones((51, 2)), [0])
+    assert s.get_value().tobytes() == held.tobytes()
+    f(x0, [0])
+    assert s.get_value()[0, 0] == 4
+
+
+@each_mode
+def test_strange_memory_gives_right_results(mode):
+    x, s = T.dmatrix("x"), theano.shared(np.ones((2, 3)))
+    f = theano.function([x], [x * 2, T.dot(x, x.T), x.sum(axis=0)], updates=[(s, x)], mode=mode)
+    base = np.arange(6.0).reshape(2, 3)
+    wide = np.zeros((4, 9))
+    wide[::2, ::3] = base
+    raw = np.zeros(base.nbytes + 1, "uint8")
+    unaligned = raw[1:].view("float64").reshape(2, 3)
+    unaligned[...] = base
+    frozen = base.copy()
+    frozen.flags.writeable = False
+    values = [
+        base[::-1, ::-1][::-1, ::-1], np.asfortranarray(base), wide[::2, ::3], unaligned, frozen,
+        base.astype(">f8"), base.astype("float32"), base.astype("int8"), base.tolist(),
+        np.ma.array(base), np.broadcast_to(base[:1], (2, 3)), base[:, :0],
+        base[:0], np.lib.stride_tricks.as_strided(base, (2, 3), (8, 8)),
+    ]  # fmt: skip
+    for given in values:
+        plain = np.array(given, dtype="float64")
+        one, two, three = f(given)
+        np.testing.assert_array_equal(one, plain * 2)
+        np.testing.assert_allclose(two, plain @ plain.T)
+        np.testing.assert_array_equal(three, plain.sum(axis=0))
+        np.testing.assert_array_equal(s.get_value(), plain)
+        assert type(one) is np.ndarray
+        assert one.flags.writeable
+
+
+@each_mode
+def test_a_read_only_array_borrowed_by_a_shared_variable_is_not_written_to(mode):
+    frozen = np.zeros(4)
+    frozen.flags.writeable = False
+    s = theano.shared(frozen, borrow=True)
+    f = theano.function([], updates=[(s, s + 1)], mode=mode)
+    f()
+    f()
+    assert s.get_value().tolist() == [2] * 4
+    assert frozen.tolist() == [0] * 4
+
+
+@each_mode
+def test_a_shared_variable_set_to_another_shape_between_calls(mode):
+    s, x = theano.shared(np.ones(3), "s"), T.dvector("x")
+    f = theano.function([x], s * x, updates=[(s, s + x)], mode=mode)
+    f(np.ones(3))
+    s.set_value(np.ones(5))
+    with pytest.raises(ValueError, match="mis-match"):
+        f(np.ones(3))
+    assert s.get_value().tolist() == [1] * 5
+    assert f(np.ones(5)).tolist() == [1] * 5
+    for bad in (np.ones((2, 2)), "text", None, np.ones(3, complex)):
+        with pytest.raises(TypeError):
+            s.set_value(bad)
+        assert s.get_value().tolist() == [2] * 5
+
+
+@each_mode
+def test_defaults_survive_a_failing_call(mode):
+    x, y = T.dvector("x"), T.dvector("y")
+    f = theano.function([x, theano.In(y, value=np.ones(2))], x + y, mode=mode)
+    assert f([1, 2]).tolist() == [2, 3]
+    with pytest.raises(ValueError, match="mis-match"):
+        f([1, 2], [1, 2, 3])
+    with pytest.raises(TypeError):
+        f([1, 2], "text")
+    assert f([1, 2]).tolist() == [2, 3]
+
+
+@each_mode
+def test_trusted_input_that_lies_is_refused_or_right(mode):
+    x = T.dvector("x")
+    f = theano.function([x], x * 2, mode=mode)
+    f.trust_input = True
+    assert f(V).tolist() == (V * 2).tolist()
+    for lie in (M, np.float64(1), V.astype("f4"), "text", None, [1.0], np.array([None])):
+        try:
+            result = f(lie)
+        except Exception:
+            continue
+        np.testing.assert_array_equal(np.asarray(result, "float64"), np.asarray(lie, "float64") * 2)
+    assert f(V).tolist() == (V * 2).tolist()
+
+
+# calls at the same time, from within, after a fork, after the function is gone -----------------
+
+
+@each_mode
+def test_eight_threads_good_and_bad_calls_mixed(mode):
+    s, x = theano.shared(np.zeros(100), "s"), T.dvector("x")
+    f = theano.function([x], (x * 2).sum(), updates=[(s, s + x)], mode=mode)
+    errors: list[BaseException] = []
+    good = np.ones(100)
+
+    def work(seed: int) -> None:
+        for i in range(60):
+            try:
+                if (i + seed) % 3:
+                    assert f(good) == 200
+                else:
+                    f(good[:50] if i % 2 else None)
+            except (ValueError, TypeError):
+                continue
+            except BaseException as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert errors == []
+    count = sum((i + seed) % 3 != 0 for seed in range(8) for i in range(60))
+    np.testing.assert_array_equal(s.get_value(), np.full(100, float(count)))
+
+
+class Calls(Op):
+    """Calls a Python function with its input."""
+
+    __props__ = ()
+
+    def __init__(self, call: Callable[[Any], Any]) -> None:
+        self.call = call
+
+    def make_node(self, x: Any) -> Apply:
+        return Apply(self, [x], [T.dvector()])
+
+    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
+        output_storage[0][0] = np.asarray(self.call(inputs[0]), "float64")
+
+
+@each_mode
+def test_a_function_that_calls_itself(mode):
+    x = T.dvector("x")
+    calls: list[Any] = []
+
+    def again(value: Any) -> Any:
+        return value if value[0] <= 0 else calls[0](value - 1) + value
+
+    calls.append(theano.function([x], Calls(again)(x) * 1.0, mode=mode))
+    assert calls[0](np.array([4.0])).tolist() == [10]
+    assert calls[0](np.array([0.0])).tolist() == [0]
+
+
+@each_mode
+def test_a_function_with_updates_that_is_called_from_within(mode):
+    s, x = theano.shared(np.zeros(2), "s"), T.dvector("x")
+    calls: list[Any] = []
+    inner = theano.function([], s, updates=[(s, s * 2 + 1)], mode=mode)
+    calls.append(theano.function([x], Calls(lambda v: inner())(x) + x, mode=mode))
+    assert calls[0](np.ones(2)).tolist() == [1, 1]
+    assert calls[0](np.ones(2)).tolist() == [2, 2]
+    assert s.get_value().tolist() == [3, 3]
+
+
+@each_mode
+def test_an_error_of_an_inner_call_passes_through(mode):
+    x = T.dvector("x")
+    inner = theano.function([x], x + np.ones(3), mode=mode)
+    outer = theano.function([x], Calls(inner)(x) * 2, mode=mode)
+    with pytest.raises(ValueError, match="mis-match"):
+        outer(np.ones(2))
+    assert outer(np.ones(3)).tolist() == [4] * 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@each_mode
+def test_fork_after_use(mode):
+    s, x = theano.shared(np.zeros(50000), "s"), T.dvector("x")
+    f = theano.function([x], T.exp(x).sum() + s.sum(), updates=[(s, s + x)], mode=mode)
+    ones = np.zeros(50000)
+    assert f(ones) == 50000
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            right = f(ones) == 50000
+            g = theano.function([x], x * 3, mode=mode)
+            code = 0 if right and g([1.0])[0] == 3 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert f(ones) == 50000
+
+
+@each_mode
+def test_results_outlive_their_function(mode):
+    s, x = theano.shared(np.ones(1000)), T.dvector("x")
+    f = theano.function([x], [x * 2, x[::2] + 1, s], updates=[(s, s + x)], mode=mode)
+    results = [f(np.full(1000, float(i))) for i in range(5)]
+    gone = weakref.ref(f)
+    del f
+    gc.collect()
+    assert gone() is None
+    junk = [np.full(1000, -7.0) for _ in range(50)]
+    for i, (one, two, three) in enumerate(results):
+        np.testing.assert_array_equal(one, np.full(1000, 2.0 * i))
+        np.testing.assert_array_equal(two, np.full(500, i + 1.0))
+        np.testing.assert_array_equal(three, np.full(1000, 1.0 + sum(range(i))))
+    assert len(junk) == 50
+    assert s.get_value()[0] == 11
+
+
+# random calls ---------------------------------------------------------------------------------
+
+POOL = [
+    1, 0, -1, 1.5, 2**40, 2**70, True, None, "text", b"x", [], [1, 2, 3], [1.5, 2.0], [[1], [2, 3]],
+    (1, 2), {}, {1: 2}, object, len, 1j, float("nan"), np.float32(2), np.int8(3), np.bool_(True),
+    np.ones(3), np.ones(3, "f4"), np.ones(3, ">f8"), np.ones(4)[::-1], np.ones(0), np.ones((3, 3)),
+    np.ones((3, 1)), np.ones((1, 3)), np.ones((0, 3)), np.arange(3), np.arange(3) - 5,
+    np.arange(3, dtype="u8"), np.ones((2, 2, 2)), np.array(1.0), np.array(None), np.array(["a"]),
+    np.ones((3, 3), order="F").T, np.ones((6, 6))[::2, ::-2], np.ones(3, "M8[s]"), np.ones(3, "F"),
+    np.zeros(2, "f8,i4"), T.dvector(), slice(None), range(3), memoryview(b"abcd"), np.float16(1),
+    np.full(3, np.inf), np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]), np.float64(3), Ellipsis,
+]  # fmt: skip
+NAMES = ("x", "m", "i", "s", "other", "", "output_subset")
+
+
+def targets(mode: Any) -> list[tuple[Any, list[Any], tuple[Any, ...]]]:
+    """Functions, the shared variables they update, and arguments that they take."""
+    x, m, i, s = T.dvector("x"), T.dmatrix("m"), T.lvector("i"), T.dscalar("s")
+    total = theano.shared(np.zeros(3), "total")
+    count = theano.shared(0, "count")
+    plain = theano.function([x, s], x * s + 1, mode=mode)
+    one = theano.function([s], s + 1, mode=mode)
+    none = theano.function([], total * 2, mode=mode)
+    train = theano.function(
+        [x, m], [T.dot(m, x), m.max()], updates=[(total, total + T.dot(m, x)), (count, count + 1)],
+        mode=mode,
+    )  # fmt: skip
+    gather = theano.function(
+        [m, theano.In(i, value=np.array([0]))], T.nnet.softmax(m)[i], mode=mode, name="gather"
+    )
+    named = theano.function([x, m], {"a": x.sum(), "b": T.concatenate([m, m])}, mode=mode)
+    v, sq = np.ones(3), np.ones((3, 3))
+    return [
+        (plain, [], (v, 2.0)), (one, [], (1.0,)), (none, [], ()),
+        (train, [total, count], (v, sq)), (gather, [], (sq,)), (named, [], (v, sq)),
+    ]  # fmt: skip
+
+
+def call_at_random(rng: Any, found: list[Any], count: int) -> int:
+    """Call with random arguments; returns how many calls were accepted."""
+    accepted = 0
+    for _ in range(count):
+        f, updated, _ = found[rng.integers(len(found))]
+        picks = rng.integers(len(POOL), size=rng.integers(5))
+        args = [POOL[p] for p in picks]
+        kwargs = {}
+        if rng.random() < 0.2:
+            kwargs[NAMES[rng.integers(len(NAMES))]] = POOL[rng.integers(len(POOL))]
+        before = [variable.get_value() for variable in updated]
+        failure = None
+        try:
+            f(*args, **kwargs)
+            accepted += 1
+        except Exception as error:
+            failure = error
+        if failure is not None:
+            assert str(failure), repr(failure)
+            for variable, old in zip(updated, before, strict=True):
+                assert variable.get_value().tobytes() == old.tobytes()
+    return accepted
+
+
+@pytest.mark.parametrize(("mode", "count"), [(MODES["native"], 20000), (MODES["reference"], 2000)])
+def test_random_calls(mode, count):
+    found = targets(mode)
+    right = [f(*good) for f, _, good in found[:3]]
+    accepted = call_at_random(np.random.default_rng(5), found, count)
+    assert 0 < accepted < count
+    found[3][1][0].set_value(np.zeros(3))
+    for (f, _, good), value in zip(found[:3], right, strict=True):
+        np.testing.assert_array_equal(f(*good), value)
