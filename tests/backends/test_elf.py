@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import gc
 import struct
+from pathlib import Path
 
 import pytest
 
 from theano.backends.cpu import compiler, elf
 from theano.runtime import capi, memory
+from theano.runtime.cache import ObjectCache
 
 pytestmark = [
     pytest.mark.skipif(not elf.supported(), reason="object files of another system"),
@@ -189,3 +191,64 @@ def test_the_projects_own_helpers_link() -> None:
     ctypes.memset(block, 7, 1000)
     free(block)
     del owner
+
+
+TWO_PARTS = """
+declare i64 @outer(i64)
+@shown = global i64 3
+define i64 @first(i64 %x) {
+  %y = call i64 @outer(i64 %x)
+  ret i64 %y
+}
+; cold code
+@shown = external global i64
+declare i64 @first(i64)
+declare i64 @outer(i64)
+define i64 @second(i64 %x) {
+  %y = call i64 @first(i64 %x)
+  %z = call i64 @outer(i64 %y)
+  %s = load i64, ptr @shown
+  %r = add i64 %z, %s
+  ret i64 %r
+}
+"""
+
+
+@pytest.mark.parametrize("by_llvm", [False, True])
+def test_cold_parts_call_hot_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by_llvm: bool
+) -> None:
+    if by_llvm:
+
+        def refuse(*args: object) -> None:
+            raise elf.NotLinkable("not today")
+
+        monkeypatch.setattr(compiler.elf, "load", refuse)
+    text = TWO_PARTS + f"; by LLVM: {by_llvm}\n"
+    cache = ObjectCache(tmp_path)
+    for stored in (False, True):
+        compiler._linked.clear()
+        module = compiler.compile_module(text, ["first", "second"], imports(), cache=cache)
+        assert module.from_cache is stored
+        second = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(module["second"])
+        first = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(module["first"])
+        assert (first(5), second(5)) == (10, 23)
+    assert "second" in compiler.emit_assembly(text)
+    assert "first" in compiler.emit_assembly(text)
+
+
+def test_a_long_host_function_is_a_cold_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    import theano
+    import theano.tensor as T
+    from theano.backends.cpu import host
+
+    monkeypatch.setattr(host, "_LONG", 10)
+    x = T.dmatrix("x")
+    f = theano.function([x], [T.exp(x).sum(axis=1), T.dot(x, x.T) + 7.25], mode="FAST_RUN")
+    value = np.arange(6.0).reshape(2, 3)
+    sums, product = f(value)
+    assert np.allclose(sums, np.exp(value).sum(axis=1))
+    assert np.allclose(product, value @ value.T + 7.25)
+    assert compiler.COLD in f.maker.compiled.text

@@ -97,5 +97,5 @@ def test_every_kernel_reads_back(body, axes, name, mode, gather, serial):
     "kernel k ( | ) {\n  each {\n    x <- 3\n  }\n}",
 ])  # fmt: skip
 def test_what_is_no_kernel_is_quoted(source):
-    with pytest.raises(ValueError, match="kernal|banana|x <- 3"):
+    with pytest.raises(ValueError, match=r"kernal|banana|x <- 3"):
         parse(source)

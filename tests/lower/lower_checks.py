@@ -20,8 +20,8 @@ from theano.graph.shared import SharedVariable
 from theano.graph.text import expression
 from theano.kernel import text as kernel_text
 from theano.kernel.verify import verify as verify_kernel
-from theano.lower.function import lower_function
 from theano.lower import program as pg
+from theano.lower.function import lower_function
 from theano.lower.text import parse, text
 from theano.lower.verify import verify
 from theano.rewrite import pipeline
@@ -148,15 +148,21 @@ def check(
     return programs
 
 
+def _run(program: pg.Program, values: Any, cells: Any) -> tuple[Any, Exception | None]:
+    try:
+        return run_strictly(program, [np.array(v) for v in values], cells), None
+    except Exception as error:
+        return None, error
+
+
 def _compare(made: Any, inputs: Any, values: Any, updates: Any, wanted: Any, rtol: Any) -> None:
     cells = [[np.array(s.get_value(borrow=True))] for s in made.shared]
     for ran in wanted:
         before = [np.array(cell[0]) for cell in cells]
-        try:
-            outputs = run_strictly(made.program, [np.array(v) for v in values], cells)
-        except Exception as error:
-            assert ran.error is not None, error
-            assert isinstance(error, executor.StepFailed) or type(error) is type(ran.error)
+        outputs, failure = _run(made.program, values, cells)
+        if failure is not None:
+            assert ran.error is not None, failure
+            assert isinstance(failure, executor.StepFailed) or type(failure) is type(ran.error)
             for cell, old in zip(cells, before, strict=True):
                 np.testing.assert_array_equal(cell[0], old)
             continue

@@ -385,7 +385,9 @@ def random_function(
         new = p.pick(lambda v, s=s: v.type.dtype == s.type.dtype and p.shape(v) == p.shape(s))
         if draw(st.booleans()):
             fits = _fits(p, s)
-            other = p.pick(lambda v, f=fits: f(v) and is_number(v) and v.type.ndim <= s.type.ndim)
+            other = p.pick(
+                lambda v, f=fits, n=s.type.ndim: f(v) and is_number(v) and v.type.ndim <= n
+            )
             if other is not None and is_number(s):
                 mixed = T.cast(s + T.cast(other, s.type.dtype), s.type.dtype)
                 new = mixed if p.shape(s) == evaluate(mixed, p.known).shape else new

@@ -57,7 +57,8 @@ def sample() -> pg.Program:
         pg.Check("ok", 'it says "no" (really); \'never\''),
         alloc("a", "slot:0", ("n", 3)),
         neg("in1", "a"),
-        pg.View("v", "float64", "a", ((0, "n"), (1, -1)), (pg.ViewAxis(None, 1), pg.ViewAxis(1, 3, -1))),
+        pg.View("v", "float64", "a", ((0, "n"), (1, -1)), (
+            pg.ViewAxis(None, 1), pg.ViewAxis(1, 3, -1))),
         pg.Reshape("r", "float64", "v", ("m",), "slot:1"),
         pg.Peek("x", "float64", "q"),
         pg.Poke("q", "x", "float64"),
@@ -139,7 +140,8 @@ def test_what_a_python_step_returns_may_be_what_it_was_given():
 
 
 def test_steps_that_nobody_reads_are_dropped_but_checks_stay():
-    steps = [pg.Dim("n", "in1", 0), pg.Dim("k", "in1", 1), pg.Let("ok", "bool", "gt", ("n", 0), "int64"),
+    steps = [pg.Dim("n", "in1", 0), pg.Dim("k", "in1", 1),
+             pg.Let("ok", "bool", "gt", ("n", 0), "int64"),
              pg.Check("ok", ""), alloc("a"), neg("in1", "a"), alloc("b"), neg("in1", "b"),
              neg("in1", "sh1")]  # fmt: skip
     kept = memory.remove_dead(steps, [pg.Result("output", 0, "b")], [PARAM, SHARED])

@@ -208,9 +208,11 @@ class FunctionMaker:
         """Do all that a plan from the disk cache made unnecessary so far."""
         if self.plan is not None and self._compiled is None:
             plan, self.plan = self.plan, None
-            _ = self.fgraph
-            compile_native(self)
-            self.plan = plan
+            try:
+                _ = self.fgraph
+                compile_native(self)
+            finally:
+                self.plan = plan
 
     def derive(
         self, swap: dict[Any, Any], delete_updates: bool, name: str | None, profile: Any

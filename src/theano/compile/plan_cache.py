@@ -98,7 +98,7 @@ def load(key: str) -> Plan | None:
         return None
     try:
         return _linked(found)
-    except (KeyError, TypeError, ValueError, RuntimeError):
+    except (KeyError, TypeError, ValueError, RuntimeError, ImportError, AttributeError, OSError):
         return None
 
 

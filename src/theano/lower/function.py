@@ -105,9 +105,9 @@ class Lowering:
         results = self._results(early, late)
         self.low.flush()
         params = tuple(self.low.params)
-        steps = donate.writes_last(self.low.steps, set(self.low.donations.values()))
-        steps = memory.remove_dead(steps, results, params)
-        steps, slots = memory.assign_slots(memory.write_over(steps, results), results)
+        ordered = donate.writes_last(self.low.steps, set(self.low.donations.values()))
+        needed = memory.remove_dead(ordered, results, params)
+        steps, slots = memory.assign_slots(memory.write_over(needed, results), results)
         program = pg.Program(
             name, params, steps, tuple(results), slots,
             tuple(self.low.constants), tuple(self.low.callables),

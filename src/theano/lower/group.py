@@ -99,8 +99,14 @@ class Grouping:
         self.order[node] = len(self.order)
         uses = uses_of(node) if kind in ("map", "reduce") else None
         bases = [resolve(v, fills=False)[0] for v in node.inputs]
-        bases += [use.base for use in uses or ()]
-        deps = {self.unit_of[b.owner].find() for b in bases if b.owner in self.unit_of}
+        read = {use.base for use in uses or ()}
+        deps = set()
+        for base in [*bases, *read]:
+            unit = self.unit_of.get(base.owner)
+            # Of what a kernel computes, the extents are known without it.
+            if unit is not None and (uses is None or base in read or base.type.ndim == 0
+                                     or unit.find().group is None):  # fmt: skip
+                deps.add(unit.find())
         if uses is not None and fuse:
             unit = self._join(node, kind, uses, deps)
             if unit is not None:

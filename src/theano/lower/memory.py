@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from theano.kernel.ir import Kernel, Load, Store
 from theano.lower import program as pg
@@ -16,7 +17,7 @@ def reads(step: pg.Step) -> tuple[list[str], list[str]]:
     return arrays, [r for r in registers if isinstance(r, str)]
 
 
-_READS = {
+_READS: Mapping[type, Callable[[Any], tuple[list[str], list[pg.Arg]]]] = {
     pg.Let: lambda s: ([], list(s.args)),
     pg.Dim: lambda s: ([s.array], []),
     pg.Peek: lambda s: ([s.array], []),
@@ -192,7 +193,8 @@ def _renamed(step: pg.Step, turn: Mapping[str, str]) -> pg.Step:
     if isinstance(step, pg.PyCall):
         return replace(step, ins=tuple(turn.get(a, a) for a in step.ins))
     key = _NAMES[type(step)]
-    return replace(step, **{key: turn[getattr(step, key)]})
+    changed: Any = {key: turn[getattr(step, key)]}
+    return replace(step, **changed)
 
 
 def assign_slots(

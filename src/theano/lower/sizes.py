@@ -11,7 +11,7 @@ from typing import Any
 
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.tensor_type import TensorType
-from theano.ops.elementwise import Elemwise
+from theano.ops.elemwise import Elemwise
 from theano.ops.shape import DimShuffle, Reshape, Shape_i
 
 

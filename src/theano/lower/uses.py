@@ -10,7 +10,7 @@ from theano.graph.nodes import Apply, Variable
 from theano.kernel import ir
 from theano.kernel.build import Builder, Val
 from theano.ops.creation import Alloc
-from theano.ops.elementwise import Elemwise
+from theano.ops.elemwise import Elemwise
 from theano.ops.shape import DimShuffle
 
 Dims = tuple[int | None, ...]

@@ -12,8 +12,10 @@ import importlib.util
 import os
 import platform
 import sys
+import time
 from typing import Final
 
+_STARTED: Final = time.time_ns()
 # Lines of /proc/cpuinfo that say what the processor can do, not what it does just now.
 _PROCESSOR: Final = frozenset({
     "vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features",
@@ -23,7 +25,10 @@ _PROCESSOR: Final = frozenset({
 
 @functools.cache
 def sources() -> str:
-    """A digest of names, sizes and times of all our source files; empty if they are not files.
+    """A digest of names, sizes and times of all our source files.
+
+    Empty if they are not files, or if one was edited after this process began: what was imported
+    may then be older than what lies there.
 
     >>> len(sources())
     64
@@ -37,6 +42,8 @@ def sources() -> str:
                 for entry in entries:
                     if entry.name.endswith(".py"):
                         info = entry.stat()
+                        if info.st_mtime_ns > _STARTED:
+                            return ""
                         found.append(f"{entry.path} {info.st_size} {info.st_mtime_ns}")
                     elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
                         folders.append(entry.path)

@@ -11,7 +11,7 @@ import dataclasses
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from theano.runtime import capi, copying, gemm, memory, threads
+from theano.runtime import capi, copying, gemm, memory, packing, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,6 +121,9 @@ class Support:
     def _copy(self) -> Mapping[str, int]:
         return dict(self._compile(copying.copy_ir(), copying.EXPORTS, {}))
 
+    def _pack(self) -> Mapping[str, int]:
+        return dict(self._compile(packing.pack_ir(), packing.EXPORTS, {}))
+
     def _gemm(self, letter: str) -> Mapping[str, int]:
         kernels = gemm.GemmText(letter, self._target, self._blas)
         imports = self.symbols(("th_parallel", "th_pool", "th_alloc", "th_free"))
@@ -132,6 +135,7 @@ GROUPS: dict[str, Callable[[Support], Mapping[str, int]]] = {
     "threads": Support._threads,
     "memory": Support._memory,
     "copy": Support._copy,
+    "pack": Support._pack,
     "sgemm": lambda self: self._gemm("s"),
     "dgemm": lambda self: self._gemm("d"),
 }
@@ -140,6 +144,8 @@ SYMBOL_GROUP: dict[str, str] = {
     "th_parallel": "threads",
     "th_pool": "threads",
     "th_nap": "threads",
+    "th_launch": "threads",
+    **dict.fromkeys(packing.EXPORTS, "pack"),
     **dict.fromkeys(memory.EXPORTS, "memory"),
     "th_copy": "copy",
     "th_sgemm": "sgemm",

@@ -7,7 +7,12 @@ daemon threads that enter native code once and never come back; they start at th
 loop and again, lazily, in a forked child.
 
 Native interface: ``void th_parallel(ptr pool, ptr fn, ptr ctx, i64 chunks)`` calls
-``fn(ctx, chunk)`` for every chunk; ``th_pool`` is the address of the pool.
+``fn(ctx, chunk)`` for every chunk; ``th_pool`` is the address of the pool. ``i64 th_launch(ptr pool,
+ptr fn, ptr ctx, ptr own, i64 outer, i64 inner, i64 weight, i64 align, i64 how)`` decides how kernel
+work is split, never by the number of threads where results could depend on it: into at most 64
+chunks, either of the ``outer`` positions or of the ``inner`` ones in multiples of ``align`` (``how``:
+0 either, 1 inner, 2 outer, 3 inner unless there is one thread). It leaves the chunk's size and 0
+(outer) or 1 (inner) in ``own``, runs the chunks and returns how many there were.
 """
 
 from __future__ import annotations
@@ -20,9 +25,10 @@ import sys
 import threading
 from typing import Final
 
-EXPORTS: Final = ("th_worker", "th_parallel", "th_nap")
+EXPORTS: Final = ("th_worker", "th_parallel", "th_nap", "th_launch")
 _POOL_BYTES: Final = 512
 _SPINS: Final = 4000
+_CHUNK_WEIGHT: Final = 1 << 21  # units of work worth a chunk: about 15 microseconds
 _SLOT: Final = {
     "ticket": 0, "fn": 8, "ctx": 9, "chunks": 10, "done": 16, "sleepers": 24, "workers": 32,
     "busy": 40, "start": 48, "started": 49,
@@ -187,6 +193,7 @@ define internal void @wake(ptr %word) {{
 def pool_ir(architecture: str, platform: str = sys.platform) -> str:
     """Return the LLVM IR of the pool for ``architecture`` (``x86_64``, ``aarch64``, …)."""
     text = _primitives(architecture, platform) + _POOL_IR.replace("@SPINS", str(_SPINS))
+    text = text.replace("@CHUNK_WEIGHT", str(_CHUNK_WEIGHT))
     for name, slot in _SLOT.items():
         text = text.replace(f"SLOT({name})", f"getelementptr i64, ptr %pool, i64 {slot}")
     return text
@@ -354,4 +361,53 @@ finish:
 ret:
   ret void
 }
+
+define i64 @th_launch(ptr %pool, ptr %fn, ptr %ctx, ptr %own, i64 %outer, i64 %inner, i64 %weight,
+                      i64 %align, i64 %how) {
+entry:
+  %workers.p = SLOT(workers)
+  %workers = load atomic i64, ptr %workers.p monotonic, align 8
+  %points = mul i64 %outer, %inner
+  %work = mul i64 %points, %weight
+  %parts = sdiv i64 %work, @CHUNK_WEIGHT
+  %few = call i64 @llvm.smin.i64(i64 %parts, i64 64)
+  %wanted.any = call i64 @llvm.smax.i64(i64 %few, i64 1)
+  %stripes = icmp eq i64 %how, 3
+  %alone = icmp eq i64 %workers, 0
+  %undivided = and i1 %stripes, %alone
+  %wanted = select i1 %undivided, i64 1, i64 %wanted.any
+  %enough = shl i64 %wanted, 1
+  %many = icmp sge i64 %outer, %enough
+  %free = icmp eq i64 %how, 0
+  %prefer = and i1 %free, %many
+  %must = icmp eq i64 %how, 2
+  %by.outer = or i1 %prefer, %must
+  %count = select i1 %by.outer, i64 %outer, i64 %inner
+  %step = select i1 %by.outer, i64 1, i64 %align
+  %sum = add i64 %count, %wanted
+  %less = sub i64 %sum, 1
+  %share = sdiv i64 %less, %wanted
+  %up = add i64 %share, %step
+  %up1 = sub i64 %up, 1
+  %steps = sdiv i64 %up1, %step
+  %rounded = mul i64 %steps, %step
+  %grain = call i64 @llvm.smax.i64(i64 %rounded, i64 1)
+  %sum2 = add i64 %count, %grain
+  %less2 = sub i64 %sum2, 1
+  %chunks = sdiv i64 %less2, %grain
+  store i64 %grain, ptr %own, align 8
+  %mode.p = getelementptr i64, ptr %own, i64 1
+  %mode = select i1 %by.outer, i64 0, i64 1
+  store i64 %mode, ptr %mode.p, align 8
+  %single = icmp sle i64 %chunks, 1
+  br i1 %single, label %one, label %many.chunks
+one:
+  call void %fn(ptr %ctx, i64 0)
+  ret i64 %chunks
+many.chunks:
+  call void @th_parallel(ptr %pool, ptr %fn, ptr %ctx, i64 %chunks)
+  ret i64 %chunks
+}
+declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.smax.i64(i64, i64)
 """

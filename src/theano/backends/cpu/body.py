@@ -10,7 +10,9 @@ from theano.backends.cpu.emit import REGISTER_TYPES, Emitter
 from theano.backends.cpu.flow import Function
 from theano.backends.cpu.layout import Layout
 from theano.kernel import ir
-from theano.kernel.interp import identity
+
+
+Access = tuple[str, tuple[str, ...]]  # an operand, and the values that index it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Body:
         self.f, self.e, self.layout, self.env = f, e, layout, dict(env)
         self.ctx = "%ctx"
         self.places: dict[str, Place] = {}
+        self.fixed: dict[Access, Place] = {}
         self.indices: dict[str, str] = {}  # axis -> scalar i64
         self.axis = ""  # the vectorised axis
         self.position = "0"
@@ -106,15 +109,12 @@ class Body:
 
     def _load(self, s: ir.Load) -> None:
         operand = self.layout.kernel.operand(s.operand)
-        place = self.places[s.operand]
-        if s.index and any(self._varies(i) for i in s.index):
-            pointers, inside = self._gathered(s.operand, s.index, place)
+        place = self.fixed.get((s.operand, s.index)) or self.places[s.operand]
+        if s.index and (s.operand, s.index) not in self.fixed:
+            pointers, inside = self.gathered(s.operand, s.index, place)
             self.set(s.out, s.dtype, self._load_at(operand.dtype, pointers, inside))
             return
         self.set(s.out, s.dtype, self._load_from(operand, place))
-
-    def _varies(self, name: str) -> bool:
-        return self.env[name].scalar is None or self.e.lanes == 1
 
     def _moves(self, operand: ir.Operand) -> bool:
         return self.axis in operand.axes
@@ -133,7 +133,7 @@ class Body:
         pointer = f.pointer(place.pointer, f.i64("mul", self.position, place.stride))
         return memory.emit_gather(e, operand.dtype, pointer, place.stride, self.mask)
 
-    def _gathered(self, name: str, index: tuple[str, ...], place: Place) -> tuple[str, str]:
+    def gathered(self, name: str, index: tuple[str, ...], place: Place) -> tuple[str, str]:
         """A pointer per lane and the condition that it is inside."""
         e, f = self.e, self.f
         wide = e.widen("i64")
@@ -173,10 +173,10 @@ class Body:
 
     def _store(self, s: ir.Store) -> None:
         operand = self.layout.kernel.operand(s.operand)
-        place = self.places[s.operand]
+        place = self.fixed.get((s.operand, s.index)) or self.places[s.operand]
         value = self.value(s.value)
-        if s.index and any(self._varies(i) for i in s.index):
-            pointers, inside = self._gathered(s.operand, s.index, place)
+        if s.index and (s.operand, s.index) not in self.fixed:
+            pointers, inside = self.gathered(s.operand, s.index, place)
             assert self.e.lanes == 1, "a scatter at computed places runs point by point"
             place = Place(self._safe(pointers, inside))
             self._write(operand, place, value, s.add, "0")
@@ -215,10 +215,12 @@ class Body:
             old = memory.emit_masked_load(e, operand.dtype, pointer, self.mask)
         return prims.emit(e, "add", operand.dtype, [old, value])
 
-    def report_failures(self) -> None:
-        """Set the status word if a lane inside the mask has failed."""
+    def report_failures(self, only_if: str | None = None) -> None:
+        """Set the status word if a lane inside the mask has failed (and ``only_if`` holds)."""
         failures, self.e.failures = self.e.failures, []
         for condition in failures:
+            if only_if is not None:
+                condition = self.f.s.emit(f"and i1 {condition}, {only_if}")
             if self.mask is not None and self.e.lanes > 1:
                 condition = self.e.bits("and", condition, self.mask)
             self.f.when(self.e.any(condition), [], self._fail)
@@ -241,61 +243,3 @@ _WRITERS: dict[type, Callable[[Body, ir.Stmt], None]] = {
 
 def _register(dtype: str) -> str:
     return REGISTER_TYPES[dtype]
-
-
-# accumulators -------------------------------------------------------------------------------------
-
-
-def start_value(e: Emitter, s: ir.Accumulate, dtype: str) -> list[str]:
-    """The identity of an accumulator: its value, and for arg-kinds the value behind the index."""
-    if s.kind.startswith("arg"):
-        best = identity("max" if s.kind == "argmax" else "min", dtype)
-        return [e.const("int64", -1), e.const(dtype, best.item())]
-    return [e.const(s.dtype, identity(s.kind, s.dtype).item())]
-
-
-def combine(e: Emitter, s: ir.Accumulate, dtype: str, old: list[str], new: list[str]) -> list[str]:
-    """Combine two partial results; ``new`` comes after ``old`` unless indices say otherwise."""
-    if not s.kind.startswith("arg"):
-        return [prims.emit(e, s.kind, s.dtype, [old[0], new[0]])]
-    better = _better(e, s, dtype, old, new)
-    return [
-        e.select(better, "int64", new[0], old[0]),
-        e.select(better, dtype, new[1], old[1]),
-    ]
-
-
-def _better(e: Emitter, s: ir.Accumulate, dtype: str, old: list[str], new: list[str]) -> str:
-    """Whether ``new`` wins: larger (smaller), or equal and earlier; NaN wins; nothing loses."""
-    wins = prims.emit(e, "gt" if s.kind == "argmax" else "lt", dtype, [new[1], old[1]])
-    same = prims.emit(e, "eq", dtype, [new[1], old[1]])
-    if dtype.startswith("float"):
-        was, now = (prims.emit(e, "isnan", dtype, [x]) for x in (old[1], new[1]))
-        wins = e.bits("or", wins, e.bits("and", now, e.invert(was)))
-        same = e.bits("or", same, e.bits("and", now, was))
-    earlier = e.icmp("ult", "int64", new[0], old[0])  # -1: nothing yet, the last of all
-    return e.bits("or", wins, e.bits("and", same, earlier))
-
-
-def horizontal(f: Function, s: ir.Accumulate, dtype: str, parts: list[str]) -> list[str]:
-    """One scalar result from one per lane, in a fixed order."""
-    lanes = f.lanes
-    dtypes = ["int64", dtype] if len(parts) == 2 else [s.dtype]
-    while lanes > 1:
-        half = lanes // 2
-        e = f.at(half)
-        low = [_part(f, d, p, lanes, 0) for d, p in zip(dtypes, parts, strict=True)]
-        high = [_part(f, d, p, lanes, half) for d, p in zip(dtypes, parts, strict=True)]
-        parts = combine(e, s, dtype, low, high)
-        lanes = half
-    return parts
-
-
-def _part(f: Function, dtype: str, value: str, lanes: int, first: int) -> str:
-    element = REGISTER_TYPES[dtype]
-    half = lanes // 2
-    kind = f"<{lanes} x {element}>"
-    if half == 1:
-        return f.s.emit(f"extractelement {kind} {value}, i64 {first}")
-    mask = ", ".join(f"i32 {first + i}" for i in range(half))
-    return f.s.emit(f"shufflevector {kind} {value}, {kind} poison, <{half} x i32> <{mask}>")

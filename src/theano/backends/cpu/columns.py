@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 
 from theano.backends.cpu import memory
-from theano.backends.cpu.body import Body, Place, Value, combine, start_value
-from theano.backends.cpu.emit import REGISTER_TYPES, Emitter
+from theano.backends.cpu.accumulate import (
+    accumulator_dtypes, combined, later_wins, start_value,
+)  # fmt: skip
+from theano.backends.cpu.body import Body, Place, Value
+from theano.backends.cpu.driver import (
+    advance, base_pointers, chunk_ranges, decompose, extents_of, lane_mask, load_scalars,
+    value_dtypes, vector_loop,
+)  # fmt: skip
+from theano.backends.cpu.emit import Emitter
 from theano.backends.cpu.flow import Function, product
 from theano.backends.cpu.schedule import Plan
 from theano.kernel import ir
 
-TILE = 1024  # columns whose accumulators are on the stack
+TILE_BYTES = 1 << 15  # of accumulators on the stack
 SMALL = 12  # statements up to which several rows are taken per pass
-ROWS = 8
+ROWS = 4
 
 
 def columns_possible(plan: Plan) -> bool:
     """Whether the kernel is one loop over the inner axes, then code after it; no gathers."""
     kernel = plan.kernel
     loops = [i for i, s in enumerate(kernel.stages) if s.kind == "loop"]
-    gathers = any(o.gather for o in kernel.operands)
     return (
-        bool(kernel.outer) and loops == [0] and not gathers
-        and plan.lanes > 1
+        bool(kernel.outer) and loops == [0] and plan.lanes > 1
+        and not any(o.gather for o in kernel.operands)
+        and not any(o.mode == "scatter" for o in kernel.operands)
     )  # fmt: skip
+
+
+def tile_width(plan: Plan) -> int:
+    """Columns whose accumulators are on the stack at a time, a multiple of 64."""
+    width = TILE_BYTES // 8
+    for s in plan.layout.accumulators[1:]:
+        width //= 2 if not s.kind.startswith("arg") else 4
+    return max(128, width)
 
 
 def render_columns(plan: Plan, symbol: str, module: Emitter) -> str:
@@ -32,15 +46,13 @@ def render_columns(plan: Plan, symbol: str, module: Emitter) -> str:
     return Columns(plan, symbol, module).render()
 
 
-Row = Callable[[str], tuple[dict[str, str], dict[str, str]]]  # flat row -> indices, pointers
+Near = tuple[str, dict[str, str], dict[str, str]]  # flat row, positions, pointers
 
 
 class Columns:
     """See the module text."""
 
     def __init__(self, plan: Plan, symbol: str, module: Emitter) -> None:
-        from theano.backends.cpu.render_rows import value_dtypes
-
         self.plan, self.symbol = plan, symbol
         self.kernel, self.layout = plan.kernel, plan.layout
         self.f = Function(module, plan.lanes)
@@ -48,167 +60,163 @@ class Columns:
         self.dtypes = value_dtypes(plan.kernel)
         self.axis = plan.kernel.outer[-1]
         self.loop = plan.kernel.stages[0]
-        self.after = plan.kernel.stages[1:]
-        self.accs = [s for s in self.loop.body if isinstance(s, ir.Accumulate)]
-        self.where: dict[str, str] = {}
+        self.accs = plan.layout.accumulators
+        self.width = tile_width(plan)
         self.tiles: dict[str, list[tuple[str, str]]] = {}  # acc -> (dtype, buffer)
+        self.env: dict[str, Value] = {}
+        self.where: dict[str, str] = {}
+        self.pointers: dict[str, str] = {}
+        self.inner: list[str] = []
 
     def render(self) -> str:
-        from theano.backends.cpu.render import (
-            advance,
-            base_pointer,
-            chunk_ranges,
-            decompose,
-            load_scalars,
-        )  # fmt: skip
-
+        """The function."""
         f, kernel, layout = self.f, self.kernel, self.layout
         for s in self.accs:
-            dtype = self.dtypes[s.value]
-            kinds = ["int64", dtype] if s.kind.startswith("arg") else [s.dtype]
-            self.tiles[s.out] = [(k, f.alloca("[8 x i8]", TILE)) for k in kinds]
-        bases = {o.name: base_pointer(f, layout, o) for o in kernel.operands}
-        env = load_scalars(f, layout)
-        others = [f.word("%ctx", layout.extent(a)) for a in kernel.outer[:-1]]
-        inner = [f.word("%ctx", layout.extent(a)) for a in kernel.inner]
-        width = f.word("%ctx", layout.extent(self.axis))
+            kinds = accumulator_dtypes(s, self.dtypes[s.value])
+            self.tiles[s.out] = [(k, f.alloca("[8 x i8]", self.width)) for k in kinds]
+        bases = base_pointers(f, layout)
+        self.env = load_scalars(f, layout)
+        others = extents_of(f, layout, kernel.outer[:-1])
+        self.inner = extents_of(f, layout, kernel.inner)
+        (width,) = extents_of(f, layout, (self.axis,))
         first, end, start, stop = chunk_ranges(f, layout, product(f, others), width)
-        rows = product(f, inner)
+        rows = product(f, self.inner)
 
         def outer(flat: str, carried: list[str]) -> list[str]:
-            where = dict(zip(kernel.outer[:-1], decompose(f, flat, others), strict=True))
-            pointers = {o.name: advance(f, layout, o, bases[o.name], where) for o in kernel.operands}
-
-            def row(number: str) -> tuple[dict[str, str], dict[str, str]]:
-                at = dict(zip(kernel.inner, decompose(f, number, inner), strict=True))
-                return {**where, **at}, {o.name: advance(f, layout, o, pointers[o.name], at)
-                                         for o in kernel.operands}  # fmt: skip
+            self.where = dict(zip(kernel.outer[:-1], decompose(f, flat, others), strict=True))
+            self.pointers = advance(f, layout, bases, self.where)
 
             def tile(column: str, carried: list[str]) -> list[str]:
-                last = f.least(f.i64("add", column, str(TILE)), stop)
-                self.where = where
-                self._tile(env, pointers, row, rows, column, last)
+                last = f.least(f.i64("add", column, str(self.width)), stop)
+                self._tile(rows, column, last)
                 return []
 
-            f.loop(start, stop, TILE, [], tile)
+            f.loop(start, stop, self.width, [], tile)
             return []
 
         f.loop(first, end, 1, [], outer)
         f.lines.append("  ret void")
         return f.text(f"internal void @{self.symbol}(ptr %ctx, i64 %chunk)")
 
-    def _tile(
-        self, env: dict[str, Value], pointers: dict[str, str],
-        row: Row, rows: str, start: str, stop: str,
-    ) -> None:  # fmt: skip
-        from theano.backends.cpu.render import vector_loop
+    def _row(self, number: str) -> Near:
+        """Positions and pointers of a row of the inner axes."""
+        at = dict(zip(self.kernel.inner, decompose(self.f, number, self.inner), strict=True))
+        return number, {**self.where, **at}, advance(self.f, self.layout, self.pointers, at)
 
-        f = self.f
+    def _tile(self, rows: str, start: str, stop: str) -> None:
+        f, lanes = self.f, self.plan.lanes
 
-        def begin(position: str, mask: str | None, carried: list[str]) -> list[str]:
+        def begin(position: str, carried: list[str]) -> list[str]:
             for s in self.accs:
-                values = start_value(self.e, s, self.dtypes[s.value])
-                self._put(s, values, f.i64("sub", position, start), mask)
+                self._put(s, start_value(self.e, s, self.dtypes[s.value]), position)
             return []
 
-        vector_loop(f, start, stop, self.plan.lanes, [], begin)
-        several = len(self.loop.body) <= SMALL and not any(
+        f.loop("0", f.i64("sub", stop, start), lanes, [], begin)
+        simple = len(self.loop.body) <= SMALL and not any(
             isinstance(s, ir.Store) for s in self.loop.body
         )
-        done = "0"
-        if several:
-            done = f.s.emit(f"and i64 {rows}, {-ROWS}")
-            self._rows(env, row, "0", done, ROWS, start, stop)
-        self._rows(env, row, done, rows, 1, start, stop)
-        self._finish(env, pointers, start, stop)
-
-    def _rows(
-        self, env: dict[str, Value], row: Row, first: str, end: str, step: int, start: str,
-        stop: str,
-    ) -> None:  # fmt: skip
-        from theano.backends.cpu.render import vector_loop
-
-        f = self.f
+        step = ROWS if simple else 1
+        done = f.s.emit(f"and i64 {rows}, {-step}") if simple else rows
+        span = f.i64("sub", stop, start)
+        middle = f.i64("add", start, f.s.emit(f"and i64 {span}, {-lanes}"))
 
         def strip(number: str, carried: list[str]) -> list[str]:
-            numbers = [f.i64("add", number, str(i)) for i in range(step)]
-            near = [row(n) for n in numbers]
-
-            def point(position: str, mask: str | None, carried: list[str]) -> list[str]:
-                place = f.i64("sub", position, start)
-                state = {s.out: self._get(s, place, mask) for s in self.accs}
-                for n, (at, pointers) in zip(numbers, near, strict=True):
-                    self._point(env, pointers, at, n, position, mask, state)
-                for s in self.accs:
-                    self._put(s, state[s.out], place, mask)
-                return []
-
-            vector_loop(f, start, stop, self.plan.lanes, [], point)
+            near = [self._row(f.i64("add", number, str(i))) for i in range(step)]
+            self._across(start, middle, near, start, False)
             return []
 
-        f.loop(first, end, step, [], strip)
+        f.loop("0", done, step, [], strip)
+        self._rest(rows, done, start, middle, stop)
+        self._finish(start, stop)
+
+    def _rest(self, rows: str, done: str, start: str, middle: str, stop: str) -> None:
+        """The last columns of all rows, and all columns of the last rows, masked."""
+        f = self.f
+        ragged = f.s.emit(f"icmp slt i64 {middle}, {stop}")
+
+        def strip(number: str, carried: list[str]) -> list[str]:
+            early = f.s.emit(f"icmp slt i64 {number}, {done}")
+            self._across(
+                f.select(early, "i64", middle, start), stop, [self._row(number)], start, True
+            )
+            return []
+
+        f.loop(f.select(ragged, "i64", "0", done), rows, 1, [], strip)
+
+    def _across(self, start: str, stop: str, near: list[Near], zero: str, masked: bool) -> None:
+        """Accumulate some rows over the columns [start, stop)."""
+        f, lanes = self.f, self.plan.lanes
+
+        def point(position: str, carried: list[str]) -> list[str]:
+            mask = lane_mask(f, position, stop, lanes) if masked else None
+            place = f.i64("sub", position, zero)
+            state = {s.out: self._get(s, place) for s in self.accs}
+            for row in near:
+                self._point(row, position, mask, state)
+            for s in self.accs:
+                self._put(s, state[s.out], place)
+            return []
+
+        f.loop(start, stop, lanes, [], point)
 
     def _point(
-        self, env: dict[str, Value], pointers: dict[str, str], at: dict[str, str], number: str,
-        position: str, mask: str | None, state: dict[str, list[str]],
-    ) -> None:  # fmt: skip
-        body = self._body(env, pointers, position, mask)
+        self, row: Near, position: str, mask: str | None, state: dict[str, list[str]]
+    ) -> None:
+        number, at, pointers = row
+        body = self._body(pointers, position, mask)
         body.indices = at
 
         def take(s: ir.Accumulate, value: str) -> None:
-            new = [value]
+            dtype, old = self.dtypes[s.value], state[s.out]
             if s.kind.startswith("arg"):
                 new = [self.e.broadcast("i64", number), value]
-            state[s.out] = combine(self.e, s, self.dtypes[s.value], state[s.out], new)
+                state[s.out] = later_wins(self.e, s, dtype, "int64", old, new)
+            else:
+                state[s.out] = combined(self.e, s.kind, dtype, old[0], value)
 
         body.accumulate = take
         for s in self.loop.body:
             body.run(s)
         body.report_failures()
 
-    def _body(
-        self, env: dict[str, Value], pointers: dict[str, str], position: str, mask: str | None
-    ) -> Body:
-        body = Body(self.f, self.e, self.layout, env)
+    def _body(self, pointers: dict[str, str], position: str, mask: str | None) -> Body:
+        body = Body(self.f, self.e, self.layout, self.env)
         body.places = {name: Place(p) for name, p in pointers.items()}
         body.axis, body.position, body.mask = self.axis, position, mask
         return body
 
-    def _finish(
-        self, env: dict[str, Value], pointers: dict[str, str], start: str, stop: str
-    ) -> None:
-        from theano.backends.cpu.render import vector_loop
-
+    def _finish(self, start: str, stop: str) -> None:
         f = self.f
+        after = self.kernel.stages[1:]
 
         def point(position: str, mask: str | None, carried: list[str]) -> list[str]:
-            body = self._body(env, pointers, position, mask)
+            body = self._body(self.pointers, position, mask)
             body.indices = self.where
             for s in self.accs:
-                found = self._get(s, f.i64("sub", position, start), mask)
+                found = self._get(s, f.i64("sub", position, start))
                 body.env[s.out] = Value(s.dtype, vector=found[0])
-            for stage in self.after:
+            for stage in after:
                 for s in stage.body:
                     body.run(s)
             body.report_failures()
             return []
 
-        vector_loop(f, start, stop, self.plan.lanes, [], point)
+        vector_loop(f, start, stop, self.plan.lanes, [], point, self.plan.masks_are_cheap)
+
+    # tiles; what is in them beyond the last column is never used ------------------------------------
 
     def _slots(self, s: ir.Accumulate, place: str) -> list[tuple[str, str]]:
         found = []
         for dtype, buffer in self.tiles[s.out]:
-            size = 1 if dtype == "bool" else memory.itemsize(dtype)
-            size = 4 if dtype == "float16" else size
+            size = memory.itemsize(dtype)
             found.append((dtype, self.f.pointer(buffer, self.f.i64("mul", place, str(size)))))
         return found
 
-    def _get(self, s: ir.Accumulate, place: str, mask: str | None) -> list[str]:
+    def _get(self, s: ir.Accumulate, place: str) -> list[str]:
         return [memory.emit_load(self.e, d, p) for d, p in self._slots(s, place)]
 
-    def _put(self, s: ir.Accumulate, values: list[str], place: str, mask: str | None) -> None:
+    def _put(self, s: ir.Accumulate, values: list[str], place: str) -> None:
         for (dtype, pointer), value in zip(self._slots(s, place), values, strict=True):
             memory.emit_store(self.e, dtype, pointer, value)
 
 
-__all__ = ["REGISTER_TYPES", "columns_possible", "render_columns"]

@@ -85,7 +85,7 @@ class Function:
         return base if offset == "0" else self.s.emit(f"getelementptr i8, ptr {base}, i64 {offset}")
 
     def loop(
-        self, start: str, stop: str, step: int, carried: Carried,
+        self, start: str, stop: str, step: int | str, carried: Carried,
         body: Callable[[str, list[str]], list[str]],
     ) -> list[str]:  # fmt: skip
         """``for i in range(start, stop, step)``; the carried values after it."""

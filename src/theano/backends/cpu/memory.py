@@ -86,11 +86,11 @@ def emit_masked_store(
     e.do(f"call void @{symbol}({kind} {stored}, ptr {ptr}, i32 {align}, {bits} {mask})")
 
 
-def iota(e: Emitter) -> str:
-    """The constant 0, 1, 2, ... of int64, one a lane."""
+def iota(e: Emitter, element: str = "i64") -> str:
+    """The constant 0, 1, 2, ... of an integer type, one a lane."""
     if e.lanes == 1:
         return "0"
-    return "<" + ", ".join(f"i64 {i}" for i in range(e.lanes)) + ">"
+    return "<" + ", ".join(f"{element} {i}" for i in range(e.lanes)) + ">"
 
 
 def lane_pointers(e: Emitter, ptr: str, offsets: str) -> str:

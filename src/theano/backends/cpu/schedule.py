@@ -16,7 +16,7 @@ HEAVY = frozenset(
 RARE = frozenset(
     ["gamma", "lgamma", "psi", "trigamma", "erfcx", "erfinv", "erfcinv", "chi2sf", "gammainc", "gammaincc", "gammau", "gammal", "j0", "j1", "jv", "i0", "i1", "iv"]
 )
-_COST = {"cheap": 1, "heavy": 16, "rare": 400}
+_COST = {"cheap": 2, "heavy": 9, "rare": 400}
 BIG = 300  # statements from which on code size matters more than width
 
 
@@ -51,7 +51,19 @@ class Plan:
     @cached_property
     def masked(self) -> bool:
         """Whether loops mask every vector instead of having a tail of their own."""
-        return "+avx512f" in self.features.split(",") and len(self.statements) > BIG
+        return self.masks_are_cheap and len(self.statements) > BIG
+
+    @cached_property
+    def masks_are_cheap(self) -> bool:
+        """Whether the machine has masked loads and stores of all element sizes."""
+        return "+avx512bw" in self.features.split(",")
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether it is a full reduction: one loop, its accumulators, then code once."""
+        kernel = self.kernel
+        loops = [i for i, s in enumerate(kernel.stages) if s.kind == "loop"]
+        return not kernel.outer and loops == [0]
 
     @cached_property
     def last(self) -> str:
@@ -60,9 +72,29 @@ class Plan:
         return axes[-1] if axes else ""
 
     @cached_property
+    def known(self) -> frozenset[str]:
+        """Values of which there is one per outer point."""
+        kernel = self.kernel
+        found = {p.name for p in kernel.scalars} | {s.out for s in self.layout.accumulators}
+        if kernel.inner:
+            found |= {
+                s.out for stage in kernel.stages if stage.kind == "each" for s in stage.body
+                if not isinstance(s, (ir.Store, ir.Fail))
+            }  # fmt: skip
+        return frozenset(found)
+
+    @cached_property
     def uniform(self) -> frozenset[str]:
-        """Values of a map that do not vary along the last axis."""
-        return frozenset(uniform_values(self.kernel, self.statements, self.last))
+        """Values that do not vary along the last axis."""
+        return uniform_values(self.kernel, self.statements, self.last, self.known)
+
+    @cached_property
+    def splits(self) -> tuple[Split, ...]:
+        """What runs along the last axis, in order: the loop stages, or the body of a map."""
+        stages = self.kernel.stages
+        if not self.kernel.inner:
+            return (split(self, self.statements),)
+        return tuple(split(self, stage.body) for stage in stages if stage.kind == "loop")
 
     @cached_property
     def one_by_one(self) -> bool:
@@ -80,33 +112,103 @@ class Plan:
 
     @cached_property
     def weight(self) -> int:
-        """Cost of one point, in sixteenths of a cheap vector element."""
+        """Cost of one point: a unit is about 7 picoseconds on a machine of 2024."""
         total = 0
         for s in self.statements:
             kind = "cheap"
             if isinstance(s, ir.Apply):
                 kind = "heavy" if s.prim in HEAVY else "rare" if s.prim in RARE else "cheap"
             total += _COST[kind]
-        return max(1, total)
+        return max(1, total * (32 // max(4, self.lanes)))
 
     @cached_property
     def indexes_axes(self) -> bool:
         """Whether some value is a position along an axis."""
         return any(isinstance(s, ir.Index) for s in self.statements)
 
-    def row_gathers(self) -> dict[str, tuple[str, ...]]:
-        """Operands read or written at indices that are the same along the last axis."""
-        found: dict[str, tuple[str, ...]] = {}
-        for s in self.statements:
-            if isinstance(s, (ir.Load, ir.Store)) and s.index:
-                if all(i in self.uniform for i in s.index) and self.lanes > 1:
-                    found[s.operand] = s.index
-        return found
+
+Access = tuple[str, tuple[str, ...]]  # an operand, and the values that index it
 
 
-def uniform_values(kernel: ir.Kernel, statements: tuple[ir.Stmt, ...], axis: str) -> set[str]:
-    """Names of the values that do not vary along ``axis``."""
-    found = {p.name for p in kernel.scalars}
+@dataclass(frozen=True)
+class Split:
+    """Statements that run along the last axis, and what is known about them.
+
+    Attributes
+    ----------
+    hoisted, rest : what is done once a line, and what at every point.
+    accumulators : those of ``rest``, in order.
+    rows : accesses whose indices hold along the line.
+    lane_gathers : operands that move along the line and are indexed per point.
+    packed, loaded, stored : accesses that move along the line; those read; those written.
+    spread : values that hold along the line and are used at every point.
+    """
+
+    hoisted: tuple[ir.Stmt, ...]
+    rest: tuple[ir.Stmt, ...]
+    accumulators: tuple[ir.Accumulate, ...]
+    rows: tuple[Access, ...]
+    lane_gathers: frozenset[str]
+    packed: tuple[Access, ...]
+    loaded: frozenset[Access]
+    stored: frozenset[Access]
+    spread: tuple[str, ...]
+
+
+def split(plan: Plan, statements: tuple[ir.Stmt, ...]) -> Split:
+    """Sort out what varies along the last axis; points one by one have nothing hoisted."""
+    kernel, last = plan.kernel, plan.last
+    still: frozenset[str] = frozenset()
+    if plan.lanes > 1:
+        still = uniform_values(kernel, statements, last, plan.known)
+    constants = {s.out for s in statements if isinstance(s, ir.Const)}
+    hoisted = tuple(s for s in statements if _holds(s, still))
+    rest = tuple(s for s in statements if isinstance(s, ir.Const) or not _holds(s, still))
+    rows: dict[Access, None] = {}
+    lane_gathers: set[str] = set()
+    loaded: dict[Access, None] = {}
+    stored: dict[Access, None] = {}
+    for s in rest:
+        if not isinstance(s, (ir.Load, ir.Store)):
+            continue
+        moves = last in kernel.operand(s.operand).axes
+        if s.index and plan.lanes > 1 and all(i in still for i in s.index):
+            rows[s.operand, s.index] = None
+        elif s.index:
+            lane_gathers |= {s.operand} if moves else set()
+            continue
+        if moves and isinstance(s, ir.Store):
+            stored[s.operand, s.index] = None
+        if moves and (isinstance(s, ir.Load) or s.add):
+            loaded[s.operand, s.index] = None
+    used = dict.fromkeys(name for s in rest for name in _uses(s))
+    return Split(
+        hoisted, rest, tuple(s for s in rest if isinstance(s, ir.Accumulate)), tuple(rows),
+        frozenset(lane_gathers), tuple({**loaded, **stored}), frozenset(loaded),
+        frozenset(stored), tuple(n for n in used if n in still and n not in constants),
+    )  # fmt: skip
+
+
+def _holds(s: ir.Stmt, still: frozenset[str]) -> bool:
+    """Whether a statement does the same at every point of a line."""
+    if isinstance(s, ir.Fail):
+        return s.value in still
+    return not isinstance(s, (ir.Store, ir.Accumulate)) and s.out in still
+
+
+def _uses(s: ir.Stmt) -> tuple[str, ...]:
+    if isinstance(s, ir.Apply):
+        return s.args
+    if isinstance(s, (ir.Store, ir.Fail, ir.Accumulate)):
+        return (s.value, *getattr(s, "index", ()))
+    return s.index if isinstance(s, ir.Load) else ()
+
+
+def uniform_values(
+    kernel: ir.Kernel, statements: tuple[ir.Stmt, ...], axis: str, known: frozenset[str]
+) -> frozenset[str]:
+    """Names of the values that do not vary along ``axis``, the known ones included."""
+    found = set(known)
     for s in statements:
         if isinstance(s, ir.Const):
             found.add(s.out)
@@ -114,13 +216,10 @@ def uniform_values(kernel: ir.Kernel, statements: tuple[ir.Stmt, ...], axis: str
             if s.axis != axis:
                 found.add(s.out)
         elif isinstance(s, ir.Load):
-            still = axis not in kernel.operand(s.operand).axes
-            if (
-                still
-                and all(i in found for i in s.index)
-                and kernel.operand(s.operand).mode == "in"
-            ):
+            operand = kernel.operand(s.operand)
+            still = axis not in operand.axes and operand.mode == "in"
+            if still and all(i in found for i in s.index):
                 found.add(s.out)
         elif isinstance(s, ir.Apply) and all(a in found for a in s.args):
             found.add(s.out)
-    return found
+    return frozenset(found)
