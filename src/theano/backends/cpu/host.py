@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from theano.backends.cpu.compiler import COLD
 from theano.backends.cpu.emit import Emitter
-from theano.backends.cpu.entry import SYMBOL
-from theano.backends.cpu.host_frame import SLOW, Frame, State
+from theano.backends.cpu.entry import SYMBOL, State
+from theano.backends.cpu.host_frame import SLOW, Frame
 from theano.backends.cpu.host_steps import Steps
 from theano.backends.cpu.render import render_kernel
 from theano.kernel.ir import Kernel
