@@ -170,7 +170,7 @@ def values(dtype: str, *shape: int, seed: int = 0) -> np.ndarray:
     if dtype == "bool":
         return rng.random(shape) < 0.5
     if dtype.startswith("float"):
-        return (rng.random(shape) * 6 - 3).astype(dtype)
+        return np.asarray(rng.random(shape) * 6 - 3, dtype)
     low = 0 if dtype.startswith("u") else -100
     return rng.integers(low, 100, shape).astype(dtype)
 
@@ -521,9 +521,9 @@ def test_an_output_may_be_the_input(form: str) -> None:
     native = library("host")
     x = forms(values("float32", 40, 50))[form]
     b, c = values("float32", 50), values("float32", 40)
-    wanted = x * b + np.exp(c)[:, None] - 2
+    wanted, other = x * b + np.exp(c)[:, None] - 2, np.zeros(x.shape)
     words = context(
-        native.codes["rank2"], x.shape, (x, b, c, x, np.zeros(x.shape)),
+        native.codes["rank2"], x.shape, (x, b, c, x, other),
         axes_of(native.codes["rank2"].layout.kernel, ((),) * 5), ((),) * 5, (2,),
     )  # fmt: skip
     assert native.run("rank2", words) == 0
@@ -644,14 +644,12 @@ def reduction(kind: str, dtype: str, acc: str, layout: str) -> ir.Kernel:
     outer, inner = LAYOUTS[layout]
     result = "int64" if kind.startswith("arg") else acc
     loaded = "float32" if dtype == "float16" else dtype
-    cast = f"v2 = cast v1 : {acc}" if acc != loaded else ""
-    value = "v2" if cast else "v1"
+    cast, value = (f"\n        v2 = cast v1 : {acc}", "v2") if acc != loaded else ("", "v1")
     return parse(f"""kernel {kind}_{dtype}_{layout} ({outer} | {inner}) {{
       in x : {dtype} [i j]
       out z : {result} [{outer}]
       loop {{
-        v1 = load x : {loaded}
-        {cast}
+        v1 = load x : {loaded}{cast}
         v3 = accumulate {kind} {value} : {result}
       }}
       each {{
@@ -742,13 +740,12 @@ def copy_kernel(source: str, target: str) -> ir.Kernel:
     """Convert a vector."""
     held = {"float16": "float32"}
     a, b = held.get(source, source), held.get(target, target)
-    cast, value = (f"w = cast v : {b}", "w") if a != b else ("", "v")
+    cast, value = (f"\n        w = cast v : {b}", "w") if a != b else ("", "v")
     return parse(f"""kernel copy_{source}_{target} (i | ) {{
       in x : {source} [i]
       out z : {target} [i]
       each {{
-        v = load x : {a}
-        {cast}
+        v = load x : {a}{cast}
         store z {value}
       }}
     }}""")
@@ -829,7 +826,8 @@ def arrays_along(
     order = draw(st.permutations(range(len(along))))
     step = draw(st.sampled_from([1, 1, 2, -1]))
     stored = values(dtype, *(shape[d] * abs(step) for d in order), seed=seed)
-    view = stored[tuple(slice(None, None, step) for _ in order)].transpose(np.argsort(order))
+    steps = (slice(None, None, step) for _ in order)
+    view = stored[(..., *steps)].transpose(np.argsort(order).tolist())
     move = [along.index(a) if a in along else None for a in axes]
     return view, move
 

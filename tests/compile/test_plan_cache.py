@@ -435,6 +435,12 @@ def test_values_without_an_exact_text_are_refused() -> None:
             fingerprint.value_text(value)
 
 
+def test_sources_edited_since_the_start_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(stamp.sources.__wrapped__()) == 64
+    monkeypatch.setattr(stamp, "_STARTED", 1)
+    assert stamp.sources.__wrapped__() == ""
+
+
 def test_plan_key_needs_known_sources(cache: ObjectCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_cache.stamp, "sources", lambda: "")
     assert scaled(2.0).maker.plan_key == ""

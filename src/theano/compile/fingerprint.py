@@ -21,7 +21,9 @@ from theano.graph.tensor_type import TensorType
 from theano.ops.scalar import ScalarRow, find_row
 
 # Constants up to this many bytes are written out, larger ones by their digest.
-_INLINE = 64
+_INLINE: Final = 64
+# Flags of devices, some of which search the disk for their defaults.
+_DEVICES: Final = ("cuda.", "dnn.", "gpuarray.", "nvcc.")
 
 
 class Unknown(Exception):
@@ -49,8 +51,9 @@ def digest(inputs: Sequence[Variable], cells: Sequence[Variable], outputs: Seque
 
 
 def flags() -> str:
-    """The values of all flags, as text."""
-    return "\n".join(f"{flag.name}={config.get(flag.name)!r}" for flag in config.flags())
+    """The values of all flags that may matter on the CPU, as text."""
+    names = [flag.name for flag in config.flags() if not flag.name.startswith(_DEVICES)]
+    return "\n".join(f"{name}={config.get(name)!r}" for name in names)
 
 
 class _Writer:

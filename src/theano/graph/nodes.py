@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from theano.core import trace
 from theano.core.config import config
@@ -20,6 +20,12 @@ _auto_names = itertools.count()
 
 class Scratchpad:
     """A free-form note pad (``variable.tag``): ``trace``, ``test_value`` and users' own notes."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __repr__(self) -> str:
         return f"scratchpad({self.__dict__})"
@@ -180,7 +186,9 @@ class Constant(Variable):
         if self.name is not None:
             return self.name
         text = str(self.data)
-        return f"{type(self).__name__}{{{text if len(text) <= 20 else text[:10] + '...' + text[-10:]}}}"
+        if len(text) > 20:
+            text = f"{text[:10]}...{text[-10:]}"
+        return f"{type(self).__name__}{{{text}}}"
 
 
 class Apply:
@@ -189,7 +197,7 @@ class Apply:
     __slots__ = ("__dict__", "__weakref__", "inputs", "op", "outputs", "tag")
 
     def __init__(self, op: Op, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
-        self.op = op
+        self.op: Any = op
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.tag = Scratchpad()
@@ -221,7 +229,8 @@ class Apply:
             if len(self.outputs) != 1:
                 raise AttributeError(f"{self.op} has {len(self.outputs)} outputs and no default")
             index = 0
-        return self.outputs[index]
+        output: Variable = self.outputs[index]
+        return output
 
     def clone(self) -> Apply:
         """The same application with fresh output variables."""
@@ -353,7 +362,7 @@ class Op:
             return True
         if type(self) is not type(other) or self.__props__ is None:
             return False
-        return self._props() == cast(Op, other)._props()
+        return self._props() == other._props()
 
     def __hash__(self) -> int:
         props = self._props()

@@ -65,9 +65,10 @@ def _from_python(kind: Any, value: Any, allow_downcast: bool | None) -> Any:
     same = (
         converted == found if found.dtype.kind != "f" else (converted == found) | (found != found)
     )
-    if bool(np.all(same)) and found.dtype.kind in "biuf" and kind.numpy_dtype.kind in "iuf":
-        if found.dtype.kind != "f" or kind.numpy_dtype.kind == "f":
-            return converted
+    numbers = found.dtype.kind in "biuf" and kind.numpy_dtype.kind in "iuf"
+    fits = found.dtype.kind != "f" or kind.numpy_dtype.kind == "f"
+    if numbers and fits and bool(np.all(same)):
+        return converted
     raise TypeError(
         f"{kind} cannot store accurately value {_short(value)}, it would be represented as "
         f"{_short(converted)}. If you do not mind this precision loss, you can: 1) explicitly "

@@ -83,7 +83,7 @@ class TensorType(Type):
         """``value`` as an ndarray of this type.
 
         Without ``strict``, converts what loses nothing (lists of ints to any type that holds them,
-        Python floats to float32, smaller ints to wider ones) and, with ``allow_downcast``, the rest.
+        Python floats to float32, smaller ints to wider ones) and, with ``allow_downcast``, all.
         Raises TypeError that names dtypes and shapes otherwise.
         """
         if type(value) is np.ndarray and value.dtype == self.numpy_dtype:
@@ -167,8 +167,8 @@ class TensorType(Type):
     def __eq__(self, other: object) -> bool:
         return self is other or (
             type(self) is type(other)
-            and self.dtype == other.dtype  # type: ignore[attr-defined]
-            and self.broadcastable == other.broadcastable  # type: ignore[attr-defined]
+            and self.dtype == other.dtype
+            and self.broadcastable == other.broadcastable
         )
 
     def __hash__(self) -> int:
@@ -228,10 +228,7 @@ class TensorConstant(TensorOperators, Constant):
             return self.name
         data = self.data
         unique = data.size > 1 and data.size <= 4096 and bool((data == data.flat[0]).all())
-        if unique:
-            text = f"{data.shape} of {data.flat[0]}"
-        else:
-            text = str(data)
+        text = f"{data.shape} of {data.flat[0]}" if unique else str(data)
         if len(text) > 20:
             text = f"{text[:10]}..{text[-10:]}"
         return f"TensorConstant{{{text}}}"

@@ -10,7 +10,7 @@ from theano.graph.nodes import Apply, Constant, Variable
 
 
 def get_test_value(variable: Variable) -> Any:
-    """The sample value of ``variable``: its constant, shared or tagged value; AttributeError else."""
+    """The sample value of ``variable``: constant, shared or tagged; AttributeError if none."""
     if isinstance(variable, Constant):
         return variable.data
     if hasattr(variable, "get_value") and not hasattr(variable.tag, "test_value"):

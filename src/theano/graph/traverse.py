@@ -126,7 +126,8 @@ def equal_graphs(
         elif not _same_owner(x, y):
             return False
         else:
-            assert x.owner is not None and y.owner is not None
+            assert x.owner is not None
+            assert y.owner is not None
             stack.extend(zip(x.owner.inputs, y.owner.inputs, strict=True))
         same[x] = y
     return True

@@ -103,9 +103,7 @@ def _rows() -> tuple[Prim, ...]:
         Prim("pow", 2, np.power),
         Prim("copysign", 2, np.copysign, kinds="f"),
     )
-    unary = tuple(
-        Prim(name, 1, ref, kinds="f")
-        for name, ref in {
+    floats: dict[str, Callable[..., Any]] = {
             "sqrt": np.sqrt, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log,
             "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "sin": np.sin, "cos": np.cos,
             "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
@@ -113,8 +111,8 @@ def _rows() -> tuple[Prim, ...]:
             "acosh": np.arccosh, "atanh": np.arctanh, "sigmoid": _sigmoid,
             "softplus": _softplus, "erf": _erf("erf"), "erfc": _erf("erfc"), "floor": np.floor,
             "ceil": np.ceil, "trunc": np.trunc, "rint": np.rint, "round": _round_away,
-        }.items()
-    )  # fmt: skip
+        }  # fmt: skip
+    unary = tuple(Prim(name, 1, ref, kinds="f") for name, ref in floats.items())
     compare = tuple(
         Prim(name, 2, ref, result="bool", kinds="biuf")
         for name, ref in {

@@ -21,7 +21,7 @@ def matrix_view(low: Context, variable: Variable, row: bool) -> str:
     if variable.type.ndim == 2:
         return source
     axis = low.full_view(source)[0]
-    axes = (pg.ViewAxis(None, 1, 1), axis) if row else (axis, pg.ViewAxis(None, 1, 1))
+    axes = ((None, 1, 1), axis) if row else (axis, (None, 1, 1))
     return low.view(source, (), axes)
 
 
@@ -34,9 +34,9 @@ def dot(low: Context, node: Apply) -> None:
     right = matrix_view(low, b, row=False)
     axes = low.full_view(target)
     if a.type.ndim == 1:
-        axes.insert(0, pg.ViewAxis(None, 1, 1))
+        axes.insert(0, (None, 1, 1))
     if b.type.ndim == 1:
-        axes.append(pg.ViewAxis(None, 1, 1))
+        axes.append((None, 1, 1))
     matrix = target if out.type.ndim == 2 else low.view(target, (), axes)
     low.add(pg.Call("gemm", (matrix, left, right), (1.0, 0.0)))
 

@@ -17,6 +17,8 @@ from theano.lower.sizes import Atom, Sizes, canonical, root
 from theano.lower.views import Views
 from theano.ops.shape import DimShuffle, Shape_i
 
+Move = tuple[int | None, Val | int, Val | int]  # (source axis, extent, step) of an axis of a view
+
 NATIVE_DTYPES = frozenset(
     [
         *("bool", "float16", "float32", "float64"),
@@ -374,25 +376,22 @@ class Context:
         return tuple(self.size(atom) for atom in self.sizes.dims[variable])
 
     def view(
-        self, source: str, starts: Sequence[tuple[int, Any]], axes: Sequence[pg.ViewAxis],
+        self, source: str, starts: Sequence[tuple[int, Any]], axes: Sequence[Move],
         dtype: str | None = None,
     ) -> str:  # fmt: skip
-        """An array that shares ``source``'s storage."""
+        """An array that shares ``source``'s storage; ``axes``: (source axis or None, extent, step)."""
         name = self.fresh("w")
         fixed = tuple((axis, self.arg(start)) for axis, start in starts)
-        moves = tuple(pg.ViewAxis(a.source, self.arg(a.length), self.arg(a.step)) for a in axes)
+        moves = tuple(pg.ViewAxis(a, self.arg(n), self.arg(step)) for a, n, step in axes)
         dtype = dtype or self.array_dtype[source]
         self.add(pg.View(name, dtype, source, fixed, moves))
-        self.array_dims[name] = tuple(
-            a.length if isinstance(a.length, (Val, int)) else self.k.value(a.length, "int64")
-            for a in axes
-        )
+        self.array_dims[name] = tuple(extent for _, extent, _ in axes)
         self.array_dtype[name] = dtype
         return name
 
-    def full_view(self, source: str) -> list[pg.ViewAxis]:
+    def full_view(self, source: str) -> list[Move]:
         """The axes of a view of everything, to be changed."""
-        return [pg.ViewAxis(i, self.dim(source, i), 1) for i in range(len(self.array_dims[source]))]
+        return [(i, self.dim(source, i), 1) for i in range(len(self.array_dims[source]))]
 
     def copy(self, source: str, target: str, add: bool = False) -> None:
         """``target[...] = source`` (or ``+=``), broadcasting source's axes of extent 1."""

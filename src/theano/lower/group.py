@@ -102,7 +102,7 @@ class Grouping:
         read = {use.base for use in uses or ()}
         deps = set()
         for base in [*bases, *read]:
-            unit = self.unit_of.get(base.owner)
+            unit = None if base.owner is None else self.unit_of.get(base.owner)
             # Of what a kernel computes, the extents are known without it.
             if unit is not None and (uses is None or base in read or base.type.ndim == 0
                                      or unit.find().group is None):  # fmt: skip

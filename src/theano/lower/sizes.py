@@ -80,7 +80,7 @@ class Sizes:
         elif isinstance(op, DimShuffle):
             source = self.dims[node.inputs[0]]
             self.dims[node.outputs[0]] = tuple(
-                1 if axis == "x" else source[axis] for axis in op.new_order
+                1 if axis == "x" else source[int(axis)] for axis in op.new_order
             )
         else:
             self._by_rule(node, known)
@@ -117,9 +117,9 @@ class Sizes:
                 continue
             atoms = tuple(self.atom(entry) for entry in shape)
             if known:
-                for have, want in zip(atoms, output.type.shape, strict=True):
-                    if want is not None and have != want:
-                        self.unify(node, have, want)
+                for atom, static in zip(atoms, output.type.shape, strict=True):
+                    if static is not None and atom != static:
+                        self.unify(node, atom, static)
                 self.dims[output] = tuple(
                     want if want is not None else have
                     for have, want in zip(atoms, output.type.shape, strict=True)

@@ -38,7 +38,7 @@ def resolve(variable: Variable, fills: bool = True) -> tuple[Variable, Dims]:
         op = variable.owner.op
         if isinstance(op, DimShuffle):
             order = op.new_order
-            dims = tuple(None if d is None or order[d] == "x" else order[d] for d in dims)
+            dims = tuple(None if d is None or order[d] == "x" else int(order[d]) for d in dims)
         elif fills and isinstance(op, Alloc) and variable.owner.inputs[0].type.ndim == 0:
             dims = (None,) * len(dims)
         else:

@@ -26,8 +26,7 @@ class Views:
         source = self.low.array(node.inputs[0])
         starts, axes = node.op.view(node, self)
         output = node.outputs[0]
-        axes = [a if isinstance(a, pg.ViewAxis) else pg.ViewAxis(*a) for a in axes]
-        name = self.low.view(source, starts, axes, output.type.dtype)
+        name = self.low.view(source, starts, [tuple(a) for a in axes], output.type.dtype)
         dims = self.low.array_dims[name]
         self.low.arrays[output] = name
         if output in self.low.sizes.dims:

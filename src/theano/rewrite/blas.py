@@ -105,9 +105,9 @@ def _children(
         return None
     if type(node.op) is Gemm:
         return _gemm_children(node, coefficient)
-    if not is_elemwise(node) or node.op.scalar_op.name not in _LINEAR:  # type: ignore[attr-defined]
+    if not is_elemwise(node) or node.op.scalar_op.name not in _LINEAR:
         return None
-    name, inputs = node.op.scalar_op.name, node.inputs  # type: ignore[attr-defined]
+    name, inputs = node.op.scalar_op.name, node.inputs
     minus = coefficient.times(-1.0)
     assert minus is not None
     if name == "add":
@@ -204,7 +204,7 @@ def local_0_dot_x(node: Apply) -> Result:
     out = node.outputs[0]
     if not any(constant_value(v) == 0 for v in node.inputs):
         return None
-    shape = node.op.infer_shape(  # type: ignore[attr-defined]
+    shape = node.op.infer_shape(
         node, [tuple(t.shape_i(v, i) for i in range(v.type.ndim)) for v in node.inputs]
     )[0]
     made = t.alloc(t.constant(np.asarray(0, out.type.dtype)), *shape)
@@ -215,7 +215,7 @@ def local_0_dot_x(node: Apply) -> Result:
 def local_lift_transpose_through_dot(node: Apply, uses: Uses) -> Result:
     """dot(x, y).T -> dot(y.T, x.T): transposes of inputs cost nothing."""
     inner = owner_of(node.inputs[0], "Dot")
-    if inner is None or node.op.new_order != (1, 0) or uses(node.inputs[0]) > 1:  # type: ignore[attr-defined]
+    if inner is None or node.op.new_order != (1, 0) or uses(node.inputs[0]) > 1:
         return None
     x, y = inner.inputs
     if x.type.ndim != 2 or y.type.ndim != 2:
@@ -232,7 +232,7 @@ def local_subtensor_of_dot(node: Apply, uses: Uses) -> Result:
     x, y = inner.inputs
     if x.type.ndim != 2 or y.type.ndim != 2:
         return None
-    rows, columns = (*index_spec.unpack(node.op.idx_list, node.inputs[1:]), FULL, FULL)[:2]  # type: ignore[attr-defined]
+    rows, columns = (*index_spec.unpack(node.op.idx_list, node.inputs[1:]), FULL, FULL)[:2]
     made = t.dot(x if index_spec.is_full(rows) else t.getitem(x, rows),
                  y if index_spec.is_full(columns) else t.getitem(y, (FULL, columns)))  # fmt: skip
     return [made] if made.type.ndim == node.outputs[0].type.ndim else None

@@ -88,7 +88,7 @@ def unpadded(variable: Variable) -> Variable:
         node = owner_of(variable, "DimShuffle")
         if node is None:
             return variable
-        kept = [d for d in node.op.new_order if d != "x"]  # type: ignore[attr-defined]
+        kept = [d for d in node.op.new_order if d != "x"]
         if kept != sorted(kept):
             return variable
         variable = node.inputs[0]

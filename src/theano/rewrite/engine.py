@@ -286,7 +286,8 @@ def with_inputs(node: Apply, inputs: Sequence[Variable]) -> Apply:
     for new, old in zip(made.outputs, node.outputs, strict=True):
         keep_notes(new, old)
     made.tag = copy.copy(node.tag)
-    return made
+    result: Apply = made
+    return result
 
 
 def _same_type(a: Any, b: Any) -> bool:

@@ -12,7 +12,7 @@ def _expand(node: Apply, uses: Uses) -> Sequence[Variable] | None:
     """``op.expand(node)`` where ``op.lowering`` is ``"expand"``."""
     if getattr(node.op, "lowering", None) != "expand":
         return None
-    results = node.op.expand(node)  # type: ignore[attr-defined]
+    results = node.op.expand(node)
     return list(results) if isinstance(results, (list, tuple)) else [results]
 
 

@@ -18,7 +18,7 @@ Result = Sequence[Variable] | None
 
 def _entries(node: Apply, first: int = 1) -> list[Any]:
     """The index of a Subtensor or IncSubtensor: variables and slices of variables."""
-    return spec.unpack(node.op.idx_list, node.inputs[first:])  # type: ignore[attr-defined]
+    return spec.unpack(node.op.idx_list, node.inputs[first:])
 
 
 def _known(value: Any, default: int) -> int | None:
@@ -39,7 +39,7 @@ def _takes_all(entry: Any, x: Variable, axis: int) -> bool:
     if value is not None:
         return value >= 2**62 or (size is not None and value >= size)
     extent = owner_of(stop, "Shape_i")
-    return extent is not None and extent.inputs[0] is x and extent.op.i == axis  # type: ignore[attr-defined]
+    return extent is not None and extent.inputs[0] is x and extent.op.i == axis
 
 
 @rule("useless", ("Subtensor",))
@@ -104,7 +104,7 @@ def local_subtensor_of_alloc(node: Apply) -> Result:
     if out.type.ndim == 0:
         return [scalar]
     extents = tuple(sizes.simple(t.shape_i(x, axis)) for axis in range(x.type.ndim))
-    shape = node.op.infer_shape(node, [extents])[0]  # type: ignore[attr-defined]
+    shape = node.op.infer_shape(node, [extents])[0]
     made = t.alloc(scalar, *map(sizes.variable, shape))
     return [made] if same_pattern(made, out) else None
 
@@ -134,9 +134,9 @@ def local_subtensor_lift(node: Apply, uses: Uses) -> Result:
 def local_subtensor_of_dimshuffle(node: Apply) -> Result:
     """v.dimshuffle(0, 'x')[:, 0] -> v; parts of dimshuffles -> dimshuffles of parts."""
     inner = owner_of(node.inputs[0], "DimShuffle")
-    if inner is None or inner.op.drop:  # type: ignore[attr-defined]
+    if inner is None or inner.op.drop:
         return None
-    order, x = inner.op.new_order, inner.inputs[0]  # type: ignore[attr-defined]
+    order, x = inner.op.new_order, inner.inputs[0]
     entries = _entries(node)
     entries += [spec.FULL] * (len(order) - len(entries))
     index: list[Any] = [spec.FULL] * x.type.ndim
@@ -174,7 +174,7 @@ _READS = {
 def local_useless_inc_subtensor(node: Apply) -> Result:
     """x[i] += 0 -> x; x[:] = y -> y; x[:] += y -> x + y."""
     x, y = node.inputs[:2]
-    sets = node.op.set_instead_of_inc  # type: ignore[attr-defined]
+    sets = node.op.set_instead_of_inc
     if filled_with(y) == 0 and not sets:
         return [x]
     if type(node.op).__name__ != "IncSubtensor":
@@ -190,22 +190,22 @@ def local_useless_inc_subtensor(node: Apply) -> Result:
 @rule("specialize", ("IncSubtensor",))
 def local_incsubtensor_of_zeros_to_setsubtensor(node: Apply) -> Result:
     """zeros[i] += y -> zeros[i] = y: nothing to read."""
-    if node.op.set_instead_of_inc:  # type: ignore[attr-defined]
+    if node.op.set_instead_of_inc:
         return None
     if filled_with(node.inputs[0]) != 0:
         return None
-    return [type(node.op)(node.op.idx_list, set_instead_of_inc=True)(*node.inputs)]  # type: ignore[attr-defined,call-arg]
+    return [type(node.op)(node.op.idx_list, set_instead_of_inc=True)(*node.inputs)]
 
 
 @rule("canonicalize", tuple(_READS))
 def local_subtensor_inc_subtensor(node: Apply) -> Result:
     """set(x, i, y)[i] -> y: what was just written there."""
     written = owner_of(node.inputs[0], _READS[type(node.op).__name__])
-    if written is None or not written.op.set_instead_of_inc:  # type: ignore[attr-defined]
+    if written is None or not written.op.set_instead_of_inc:
         return None
     if type(node.op).__name__ != "Subtensor":
         return None  # indices may repeat: the last one wins
-    if getattr(written.op, "_key", None) != node.op._key:  # type: ignore[attr-defined]
+    if getattr(written.op, "_key", None) != node.op._key:
         return None
     if written.inputs[2:] != node.inputs[1:]:
         return None
@@ -215,7 +215,7 @@ def local_subtensor_inc_subtensor(node: Apply) -> Result:
 
 def _zero_base(node: Apply | None) -> bool:
     """Whether a node adds into zeros."""
-    if node is None or node.op.set_instead_of_inc:  # type: ignore[attr-defined]
+    if node is None or node.op.set_instead_of_inc:
         return False
     return bool(filled_with(node.inputs[0]) == 0)
 

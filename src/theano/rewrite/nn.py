@@ -54,10 +54,10 @@ def local_softmax_from_exp(node: Apply) -> Result:
 def _summed_rows(variable: Variable) -> Variable | None:
     """y of sum(y, axis=1) as a column."""
     view = owner_of(variable, "DimShuffle")
-    if view is None or view.op.new_order != (0, "x"):  # type: ignore[attr-defined]
+    if view is None or view.op.new_order != (0, "x"):
         return None
     total = owner_of(view.inputs[0], "Sum")
-    if total is None or tuple(total.op.axis) != (1,) or total.inputs[0].type.ndim != 2:  # type: ignore[attr-defined]
+    if total is None or tuple(total.op.axis) != (1,) or total.inputs[0].type.ndim != 2:
         return None
     return total.inputs[0]
 
@@ -216,7 +216,7 @@ def _fused_dx(spikes: Variable, sm: Variable, out: Variable) -> Result:
 def local_sum_one_hot(node: Apply) -> Result:
     """sum(one_hot(v, y), axis=1) -> v."""
     inner = owner_of(node.inputs[0], "OneHotRows")
-    if inner is None or tuple(node.op.axis) != (1,):  # type: ignore[attr-defined]
+    if inner is None or tuple(node.op.axis) != (1,):
         return None
     return _replace(inner.inputs[0], node.outputs[0])
 
@@ -240,7 +240,7 @@ def local_logsoftmax_onehot_grad(node: Apply) -> Result:
 def local_argmax_pushdown(node: Apply) -> Result:
     """argmax of a softmax's rows -> argmax of its argument's."""
     inner = owner_of(node.inputs[0], "Softmax", "LogSoftmax", "SoftmaxWithBias")
-    if inner is None or tuple(node.op.axis) != (1,):  # type: ignore[attr-defined]
+    if inner is None or tuple(node.op.axis) != (1,):
         return None
     x = inner.inputs[0] if len(inner.inputs) == 1 else t.add(*inner.inputs)
     return [t.argmax(x, axis=1)]

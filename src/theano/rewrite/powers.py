@@ -120,4 +120,4 @@ def local_div_by_fewer(node: Apply) -> Result:
         return None
     if x.type.broadcastable != out.type.broadcastable:
         return None
-    return [t.mul(x, t.dimshuffle(t.inv(divisor), *view.op.new_order))]  # type: ignore[attr-defined]
+    return [t.mul(x, t.dimshuffle(t.inv(divisor), *view.op.new_order))]

@@ -22,7 +22,7 @@ def _again(op: Any, axis: Sequence[int], x: Any) -> Any:
 
 
 def _axes(node: Apply) -> tuple[int, ...]:
-    return tuple(node.op.axis)  # type: ignore[attr-defined]
+    return tuple(node.op.axis)
 
 
 @rule("useless", _REDUCTIONS)
@@ -63,10 +63,10 @@ def local_reduce_dimshuffle(node: Apply) -> Result:
     inner = owner_of(node.inputs[0], "DimShuffle")
     if inner is None:
         return None
-    order = inner.op.new_order  # type: ignore[attr-defined]
+    order = inner.op.new_order
     x, axis = inner.inputs[0], _axes(node)
     reduced = [order[a] for a in axis]
-    if "x" in reduced or inner.op.drop or not reduced:  # type: ignore[attr-defined]
+    if "x" in reduced or inner.op.drop or not reduced:
         return None
     left = [d for d in range(x.type.ndim) if d not in reduced]
     value = _again(node.op, sorted(reduced), x)
@@ -84,7 +84,7 @@ def local_sum_prod_mul_by_scalar(node: Apply, uses: Uses) -> Result:
     inner = x.owner
     if inner is None or not is_elemwise(inner) or uses(x) > 1 or not is_float_out(node):
         return None
-    name = inner.op.scalar_op.name  # type: ignore[attr-defined]
+    name = inner.op.scalar_op.name
     if x.type.dtype != node.outputs[0].type.dtype:
         return None
     if name == "neg":
@@ -173,5 +173,5 @@ def local_max_to_min(node: Apply, uses: Uses) -> Result:
 @rule("canonicalize", ("MaxAndArgmax",))
 def local_max_and_argmax(node: Apply) -> Result:
     """Its two parts, so that the one nobody uses goes away."""
-    results: list[Variable] = list(node.op.expand(node))  # type: ignore[attr-defined]
+    results: list[Variable] = list(node.op.expand(node))
     return results

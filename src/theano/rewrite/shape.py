@@ -32,7 +32,7 @@ def _extent(x: Variable, axis: int) -> Any:
 @rule("shape", ("Shape_i",))
 def local_shape_i_lift(node: Apply) -> Result:
     """An extent of a result, by its op's shape rule, from the extents of the op's inputs."""
-    x, axis = node.inputs[0], node.op.i  # type: ignore[attr-defined]
+    x, axis = node.inputs[0], node.op.i
     static = getattr(x.type, "shape", None)
     if static is None:
         return None
@@ -51,7 +51,7 @@ def local_shape_i_lift(node: Apply) -> Result:
 def _inferred(owner: Apply, x: Variable) -> Sequence[Any] | None:
     """The extents of ``x`` by the shape rule of its op; None if there is none, or it fails."""
     try:
-        shapes = owner.op.infer_shape(  # type: ignore[attr-defined]
+        shapes = owner.op.infer_shape(
             owner, [_Extents(v) for v in owner.inputs]
         )
         shape: Sequence[Any] | None = shapes[x.index]
@@ -129,7 +129,7 @@ def _same_extents(x: Variable, shape: Variable) -> bool:
             open_ += 1
             continue
         node = owner_of(entry, "Shape_i") if isinstance(entry, Variable) else None
-        if node is None or node.inputs[0] is not x or node.op.i != axis:  # type: ignore[attr-defined]
+        if node is None or node.inputs[0] is not x or node.op.i != axis:
             return False
     return open_ <= 1
 

@@ -244,7 +244,7 @@ def local_log_sum_exp(node: Apply) -> Result:
     power = owner_of(total.inputs[0], "exp")
     if power is None:
         return None
-    x, axis = power.inputs[0], list(total.op.axis)  # type: ignore[attr-defined]
+    x, axis = power.inputs[0], list(total.op.axis)
     if (
         not axis
         or x.type.ndim == 0
@@ -270,7 +270,7 @@ def _order_of(view: Variable, base: Variable) -> list[Any]:
     while view is not base:
         node = view.owner
         assert node is not None
-        order = [d if d == "x" else node.op.new_order[d] for d in order]  # type: ignore[attr-defined]
+        order = [d if d == "x" else node.op.new_order[d] for d in order]
         view = node.inputs[0]
     return order
 

@@ -88,7 +88,7 @@ def local_func_inv(node: Apply) -> Result:
     inner = node.inputs[0].owner
     if not is_elemwise(inner) or inner is None:
         return None
-    pair = (node.op.scalar_op.name, inner.op.scalar_op.name)  # type: ignore[attr-defined]
+    pair = (node.op.scalar_op.name, inner.op.scalar_op.name)
     if pair not in _INVERSES or inner.inputs[0].type.dtype in DISCRETE:
         return None
     return _same(inner.inputs[0], node.outputs[0])
@@ -110,7 +110,7 @@ def local_useless_switch(node: Apply) -> Result:
 def local_useless_elemwise_comparison(node: Apply) -> Result:
     """x < x -> False; for integers x == x -> True; extents are at least 0."""
     x, y = node.inputs
-    name, out = node.op.scalar_op.name, node.outputs[0]  # type: ignore[attr-defined]
+    name, out = node.op.scalar_op.name, node.outputs[0]
     if x is y:
         if name in ("lt", "gt"):
             return [spread(False, out)]
@@ -148,7 +148,7 @@ def local_useless_extreme(node: Apply) -> Result:
     if bound is None or out.type.ndim or out.type.dtype not in DISCRETE:
         return None
     if bound <= 0 and nonnegative(x):
-        return _same(x if node.op.scalar_op.name == "maximum" else y, out)  # type: ignore[attr-defined]
+        return _same(x if node.op.scalar_op.name == "maximum" else y, out)
     return None
 
 
@@ -163,7 +163,7 @@ def local_useless_logic(node: Apply) -> Result:
     for one, other in ((x, y), (y, x)):
         value = constant_value(one)
         if value is not None:
-            absorbs = bool(value) == (node.op.scalar_op.name == "or_")  # type: ignore[attr-defined]
+            absorbs = bool(value) == (node.op.scalar_op.name == "or_")
             return _same(one if absorbs else other, node.outputs[0])
     return None
 
@@ -172,17 +172,17 @@ def local_useless_logic(node: Apply) -> Result:
 def local_useless_dimshuffle(node: Apply) -> Result:
     """Drop a dimshuffle that does nothing; two become one; it moves inside of a fill."""
     x = node.inputs[0]
-    order = node.op.new_order  # type: ignore[attr-defined]
+    order = node.op.new_order
     if order == tuple(range(x.type.ndim)):
         return [x]
     inner = owner_of(x, "DimShuffle")
     if inner is not None:
-        merged = ["x" if d == "x" else inner.op.new_order[d] for d in order]  # type: ignore[attr-defined]
+        merged = ["x" if d == "x" else inner.op.new_order[d] for d in order]
         return [apply("dimshuffle", inner.inputs[0], *merged)]
     inner = owner_of(x, "second")
     if inner is not None:
         parts = inner.inputs
-        dropped = node.op.drop  # type: ignore[attr-defined]
+        dropped = node.op.drop
         if all(v.type.broadcastable[d] for v in parts for d in dropped):
             return [t.fill(*(apply("dimshuffle", v, *order) for v in parts))]
     inner = owner_of(x, "Alloc")
@@ -244,7 +244,7 @@ def local_fill_sink(node: Apply) -> Result:
     """f(fill(x, c), y) -> f(c, y), filled afterwards only if y does not have the shape."""
     if not is_elemwise(node) or len(node.outputs) != 1:
         return None
-    name = node.op.scalar_op.name  # type: ignore[attr-defined]
+    name = node.op.scalar_op.name
     if name == "second":
         return None
     if not any(map(_may_be_fill, node.inputs)):
@@ -315,7 +315,7 @@ def local_elemwise_squeeze(node: Apply) -> Result:
     for v in node.inputs:
         view = owner_of(v, "DimShuffle")
         if view is not None:
-            order = view.op.new_order  # type: ignore[attr-defined]
+            order = view.op.new_order
             if any(order[d] != "x" for d in single):
                 return None
             real = True

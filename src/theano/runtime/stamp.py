@@ -10,7 +10,6 @@ import functools
 import hashlib
 import importlib.util
 import os
-import platform
 import sys
 import time
 from typing import Final
@@ -89,7 +88,7 @@ def processor() -> str:
     lines = [line for line in text.splitlines() if line.partition(":")[0].strip() in _PROCESSOR]
     if not any(line.startswith(("flags", "Features")) for line in lines):
         return ""
-    return hashlib.sha256("\n".join((platform.machine(), *lines)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((os.uname().machine, *lines)).encode()).hexdigest()
 
 
 def all_of(*more: str) -> str:
