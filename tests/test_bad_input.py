@@ -267,6 +267,27 @@ def test_strange_memory_gives_right_results(mode):
         assert one.flags.writeable
 
 
+EXTREMES = (-(2**63), -(2**62), -3, -1, 1, 2, 2**31, 2**62, 2**63 - 1)
+
+
+@each_mode
+def test_slices_with_extreme_bounds_and_steps(mode):
+    x, a, b, c = T.dvector("x"), *T.lscalars("a", "b", "c")
+    everything = [x[a:b:c], x[::c], x[:, None][a::c].sum(axis=1), T.set_subtensor(x[:b:c], -1.0)]
+    f = theano.function([x, a, b, c], everything, mode=mode)
+    data = np.arange(6.0)
+    for start in EXTREMES:
+        for stop in EXTREMES:
+            for step in EXTREMES:
+                one, two, three, four = f(data, start, stop, step)
+                expected = data.copy()
+                expected[:stop:step] = -1
+                np.testing.assert_array_equal(one, data[start:stop:step])
+                np.testing.assert_array_equal(two, data[::step])
+                np.testing.assert_array_equal(three, data[start::step])
+                np.testing.assert_array_equal(four, expected)
+
+
 @each_mode
 def test_a_read_only_array_borrowed_by_a_shared_variable_is_not_written_to(mode):
     frozen = np.zeros(4)

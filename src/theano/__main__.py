@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -39,7 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"theano: no command {words[0]!r}\n\n{usage()}", end="", file=sys.stderr)
         return 2
     command = importlib.import_module(f"theano.cli.{words[0]}")
-    status: int = command.main(words[1:])
+    try:
+        status: int = command.main(words[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; what is still in the buffer must not raise at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return status
 
 

@@ -1,84 +1,26 @@
 """Host functions: hand-written Programs, compiled for the CPU, against the NumPy executor."""
 
-import functools
 import gc
-import os
 import sys
-import threading
-import weakref
 
 import numpy as np
 import pytest
+from host_programs import (
+    Native,
+    add_program,
+    counter_program,
+    elementwise,
+    parameter,
+    python_program,
+)
 
 from theano.backends.cpu import build, compiler
-from theano.backends.cpu.host import render_program
 from theano.backends.numpy import executor
-from theano.core.errors import MissingSpelling
 from theano.kernel import ir
 from theano.lower import program as pg
 
 usable, why = compiler.available()
 pytestmark = pytest.mark.skipif(not usable, reason=why)
-
-
-class Native:
-    """A compiled program with recording slow and fail callbacks."""
-
-    def __init__(self, program, cells=(), single=True):
-        self.calls = []
-        code = render_program(program, single, compiler.host_features().features)
-        # Broken IR must raise, not abort the test run.
-        from llvmlite import binding
-
-        binding.parse_assembly(code.text).verify()
-        self.compiled = build.compile_program(program, single)
-
-        def slow(*args, **kwargs):
-            self.calls.append(("slow", args, kwargs))
-            return "slow"
-
-        def fail(step, *args):
-            self.calls.append(("fail", step, args))
-            return "fail"
-
-        self.run = self.compiled.make_entry(program, cells, slow, fail, single)
-
-
-def parameter(name, dtype="float32", ndim=1, kind="input", index=0, static=None):
-    return pg.Param(name, dtype, ndim, kind, index, static or (None,) * ndim)
-
-
-def elementwise(prim, dtype, count, ndim=1):
-    """A kernel ``out = prim(in0, …)`` over ``ndim`` axes."""
-    axes = tuple(f"a{i}" for i in range(ndim))
-    operands = [ir.Operand(f"x{i}", dtype, axes) for i in range(count)]
-    operands.append(ir.Operand("y", dtype, axes, "out"))
-    body = [ir.Load(f"v{i}", dtype, f"x{i}") for i in range(count)]
-    body += [ir.Apply("r", dtype, prim, tuple(f"v{i}" for i in range(count))), ir.Store("y", "r")]
-    return ir.Kernel(f"k_{prim}", axes, (), tuple(operands), (), (ir.Stage("each", tuple(body)),))
-
-
-def add_program(kind="output", dtype="float32", ndim=1, static=None):
-    """``x + y`` of one rank."""
-    dims = tuple(f"n{i}" for i in range(ndim))
-    axes = tuple(range(ndim))
-    return pg.Program(
-        "add",
-        (parameter("x", dtype, ndim, static=static), parameter("y", dtype, ndim, index=1)),
-        (
-            *(pg.Dim(d, "x", i) for i, d in enumerate(dims)),
-            *(pg.Dim(f"m{i}", "y", i) for i in range(ndim)),
-            *(pg.Let(f"c{i}", "bool", "eq", (d, f"m{i}"), "int64") for i, d in enumerate(dims)),
-            *(pg.Check(f"c{i}", "extents agree") for i in range(ndim)),
-            pg.Alloc("z", dtype, dims, kind),
-            pg.Launch(
-                elementwise("add", dtype, 2, ndim), dims,
-                tuple(pg.Operand(a, axes) for a in "xyz"), (),
-            ),
-        ),
-        (pg.Result("output", 0, "z"),),
-        1,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("place", ["output", "slot:0"])
@@ -202,28 +144,6 @@ def test_division_of_registers_by_zero_is_a_failure():
     native = Native(program)
     assert native.run(np.array(-7), np.array(2)) == -4
     assert native.run(np.array(-7), np.array(0)) == "fail"
-
-
-def counter_program(steps=(), results=None):
-    """Shared ``s`` becomes ``s + x``, which is also returned."""
-    return pg.Program(
-        "count",
-        (parameter("x"), parameter("s", kind="shared")),
-        (
-            pg.Dim("n", "x", 0),
-            pg.Dim("m", "s", 0),
-            pg.Let("c", "bool", "eq", ("n", "m"), "int64"),
-            pg.Check("c", "extents agree"),
-            pg.Alloc("z", "float32", ("n",), "output"),
-            pg.Launch(
-                elementwise("add", "float32", 2), ("n",),
-                tuple(pg.Operand(a, (0,)) for a in "xsz"), (),
-            ),
-            *steps,
-        ),
-        results or (pg.Result("output", 0, "z"), pg.Result("update", 0, "z")),
-        0,
-    )  # fmt: skip
 
 
 def test_updates():
@@ -365,25 +285,6 @@ def test_no_memory_is_a_python_error():
     assert native.run(np.array(10)).shape == (0,)
 
 
-def python_program(call):
-    return pg.Program(
-        "python",
-        (parameter("x", "float64", 2),),
-        (
-            pg.Dim("m", "x", 0),
-            pg.Dim("n", "x", 1),
-            pg.View("t", "float64", "x", (), (pg.ViewAxis(1, "n"), pg.ViewAxis(0, "m"))),
-            pg.PyCall(0, ("x", "t"), (("a", "float64", 1), ("b", "int64", 0))),
-            pg.Peek("k", "int64", "b"),
-            pg.Alloc("z", "int64", (), "output"),
-            pg.Poke("z", "k", "int64"),
-        ),
-        (pg.Result("output", 0, "a"), pg.Result("output", 1, "z")),
-        0,
-        callables=(pg.PyFunction("call", call),),
-    )
-
-
 def test_python_steps():
     kept = []
 
@@ -458,132 +359,3 @@ def test_gathers_out_of_range_fail():
     np.testing.assert_array_equal(native.run(t, np.array([0, -1, 3])), [0, 4, 3])
     for wrong in (5, -6, 2**62):
         assert native.run(t, np.array([0, wrong])) == "fail"
-
-
-def test_many_threads_call_one_function():
-    program = add_program("slot:0", "float64", 2)
-    native = Native(program)
-    rng = np.random.default_rng(4)
-    inputs = [rng.standard_normal((300, 400)) for _ in range(8)]
-    wrong = []
-
-    def work(x):
-        wrong.extend(None for _ in range(20) if not np.array_equal(native.run(x, x), x + x))
-
-    workers = [threading.Thread(target=work, args=(x,)) for x in inputs]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert wrong == []
-    assert native.calls == []
-
-
-def test_updates_from_many_threads_take_turns():
-    cell = [np.zeros(200_000, "float32")]
-    native = Native(counter_program(results=(pg.Result("update", 0, "z"),)), [cell], single=False)
-    one = np.ones(200_000, "float32")
-
-    def work():
-        for _ in range(25):
-            native.run(one)
-
-    workers = [threading.Thread(target=work) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert (cell[0] == 100).all()
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:This process")
-def test_fork_while_another_thread_is_in_the_function():
-    size = 400_000
-    cell = [np.zeros(size, "float32")]
-    native = Native(counter_program(results=(pg.Result("update", 0, "z"),)), [cell], single=False)
-    one = np.ones(size, "float32")
-    stop = threading.Event()
-
-    def work():
-        while not stop.is_set():
-            native.run(one)
-
-    other = threading.Thread(target=work)
-    other.start()
-    try:
-        for _ in range(10):
-            child = os.fork()
-            if child == 0:
-                before = cell[0][0]
-                native.run(one)
-                os._exit(0 if (cell[0] == before + 1).all() else 1)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    finally:
-        stop.set()
-        other.join()
-
-
-def test_a_function_with_updates_may_call_itself():
-    depth = []
-    cell = [np.zeros(1, "float32")]
-
-    def call():
-        if len(depth) < 3:
-            depth.append(1)
-            native.run()
-        return (np.ones(1, "float32"),)
-
-    program = pg.Program(
-        "again",
-        (),
-        (pg.PyCall(0, (), (("a", "float32", 1),)),),
-        (pg.Result("update", 0, "a"),),
-        0,
-        callables=(pg.PyFunction("call", call),),
-    )
-    native = Native(program, [cell], single=False)
-    assert native.run() == []
-    assert len(depth) == 3
-
-
-def test_everything_dies_with_the_function():
-    class Anchor:
-        """Something a weak reference can watch."""
-
-    anchor = Anchor()
-    program = add_program("slot:0")
-
-    def slow(given, *args):
-        return given
-
-    call = functools.partial(slow, anchor)
-    run = build.compile_program(program).make_entry(program, (), call, call, True)
-    assert run() is anchor
-    x = np.ones(1000, "float32")
-    run(x, x)
-    watch = weakref.ref(anchor)
-    del anchor, call, run
-    gc.collect()
-    assert watch() is None
-
-
-def test_no_reference_leaks():
-    native = Native(add_program())
-    x = np.ones(10, "float32")
-    native.run(x, x)
-    before = sys.getrefcount(x), sys.getrefcount(x.dtype), sys.getrefcount(native.run)
-    for _ in range(1000):
-        native.run(x, x)
-    assert (sys.getrefcount(x), sys.getrefcount(x.dtype), sys.getrefcount(native.run)) == before
-    fresh = sys.getrefcount(native.run(x, x))
-    assert fresh == 1
-
-
-def test_an_unknown_library_function_names_the_file_to_edit():
-    program = pg.Program(
-        "unknown", (parameter("x"),), (pg.Call("no_such", ("x",), ()),),
-        (pg.Result("output", 0, "x"),), 0,
-    )  # fmt: skip
-    with pytest.raises(MissingSpelling, match=r"library\.py"):
-        build.compile_program(program)

@@ -32,3 +32,25 @@ def test_interpreted_functions_say_why():
 def test_only_functions_are_explained():
     with pytest.raises(TypeError, match="compiled function"):
         theano.explain(len)
+
+
+def test_each_pass_shows_its_rules_and_the_graph_step_by_step():
+    x = T.dvector("x")
+    w = theano.shared(2.0, "w")
+    f = theano.function([x], T.log(1 + T.exp(x)).sum(), updates=[(w, w * x[0])])
+    told = theano.explain(f, code=False)
+    steps = told["graph"].splitlines()
+    assert "Elemwise{exp,no_inplace}(x)" in told["graph"]
+    assert all("TensorType" in step for step in steps[:-1])
+    assert steps[-1].startswith("return %")
+    assert steps[-1].count("%") == 2
+    assert told["after stabilize"].startswith("rules: ")
+    assert "softplus" in told["after stabilize"]
+    assert "local_log1p" not in told["after specialize"].splitlines()[0]
+
+
+def test_an_unchanged_graph_is_not_shown_again():
+    x = T.dvector("x")
+    told = theano.explain(theano.function([x], x), code=False)
+    assert told["graph"] == "return x"
+    assert told["after stabilize"] == "rules: none\n(unchanged)"

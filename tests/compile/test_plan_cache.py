@@ -435,10 +435,21 @@ def test_values_without_an_exact_text_are_refused() -> None:
             fingerprint.value_text(value)
 
 
-def test_sources_edited_since_the_start_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(stamp.sources.__wrapped__()) == 64
-    monkeypatch.setattr(stamp, "_STARTED", 1)
-    assert stamp.sources.__wrapped__() == ""
+def test_the_digest_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = stamp.sources.__wrapped__
+    (tmp_path / "ops").mkdir()
+    monkeypatch.setattr(stamp, "__file__", str(tmp_path / "runtime" / "stamp.py"))
+    assert digest() == ""
+    module = tmp_path / "ops" / "a.py"
+    module.write_text("x = 1")
+    os.utime(module, ns=(10, 10))
+    first = digest()
+    assert len(first) == 64
+    os.utime(module, ns=(20, 20))
+    assert digest() not in ("", first)
+    # A file that is younger than the process: what was imported may be older.
+    os.utime(module, ns=(stamp._STARTED + 1, stamp._STARTED + 1))
+    assert digest() == ""
 
 
 def test_plan_key_needs_known_sources(cache: ObjectCache, monkeypatch: pytest.MonkeyPatch) -> None:

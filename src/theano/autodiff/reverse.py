@@ -68,7 +68,8 @@ def grad(
     check_choice("null_gradients", null_gradients, _NULL_GRADIENTS)
     targets = _wrt_list(wrt)
     starts = _starts(cost, known_grads)
-    sweep = _Sweep(targets, set(consider_constant or ()), cost.name if cost and add_names else None)
+    name = cost.name if cost is not None and add_names else None
+    sweep = _Sweep(targets, set(consider_constant or ()), name)
     sweep.run(starts)
     results = []
     for target in targets:
@@ -345,6 +346,8 @@ def _starts(
     if cost is None and known_grads is None:
         raise ValueError("grad: give a cost or known_grads")
     if cost is not None:
+        if not isinstance(cost, Variable):
+            raise TypeError(f"cost must be a scalar variable, got {cost!r} ({type(cost).__name__})")
         if isinstance(cost.type, NullType):
             raise ValueError(
                 f"Can't differentiate a NaN cost. {cost} is NaN because {cost.type.why_null}"

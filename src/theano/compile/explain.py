@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from theano.compile.maker import run_pipeline
-from theano.graph.text import expression
+from theano.graph.text import listing
 from theano.lower import program as pg
 from theano.rewrite import engine
 
@@ -62,10 +62,10 @@ def explain(function: Any, code: bool = True) -> Explanation:
     if maker is None or not hasattr(maker, "report"):
         raise TypeError(f"explain takes a compiled function, got {type(function).__name__}.")
     targets = maker.results + [value for _, value in maker.updates]
-    sections = [Section("graph", expression(targets))]
+    sections = [Section("graph", listing(targets, maker.variables))]
     record = engine.Report(keep_text=True)
     run_pipeline(maker.variables, targets, maker.mode, record)
-    sections += [Section(f"after {name}", text) for name, text in record.texts]
+    sections += _passes(record, sections[0].text)
     rules = dict(sorted(record.fired.items(), key=lambda item: -item[1]))
     sections.append(Section("rules that fired", _counts(rules)))
     sections += _program(maker)
@@ -73,6 +73,19 @@ def explain(function: Any, code: bool = True) -> Explanation:
         sections.append(Section("code", str(maker.compiled.text)))
     sections.append(Section("notes", "\n".join(_notes(maker)) or "none"))
     return Explanation(str(function.name), sections, rules)
+
+
+def _passes(record: engine.Report, before: str) -> list[Section]:
+    """What each pass did: the rules that fired in it, and the graph if that changed."""
+    sections = []
+    fired: dict[str, int] = {}
+    for (name, text), counts in zip(record.texts, record.counts, strict=True):
+        new = {rule: n - fired.get(rule, 0) for rule, n in counts.items()}
+        rules = ", ".join(f"{rule} ×{n}" if n > 1 else rule for rule, n in new.items() if n)
+        lines = [f"rules: {rules or 'none'}", "(unchanged)" if text == before else text]
+        sections.append(Section(f"after {name}", "\n".join(lines)))
+        fired, before = counts, text
+    return sections
 
 
 def _counts(rules: dict[str, int]) -> str:

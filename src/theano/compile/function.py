@@ -10,6 +10,7 @@ from theano.compile.io import In, SymbolicInput, SymbolicOutput
 from theano.compile.maker import FunctionMaker
 from theano.compile.pfunc import iter_over_pairs, rebuild
 from theano.core.errors import UnusedInputError
+from theano.core.pause import without_gc
 from theano.graph.nodes import Constant, Variable
 from theano.graph.shared import SharedVariable
 
@@ -72,23 +73,26 @@ def function(
     _refuse_replaced_inputs(variables, givens)
     wanted = [out.variable if isinstance(out, SymbolicOutput) else out for out in outputs]
     states = [param.update for param in params if param.update is not None]
-    built = rebuild(wanted + states, variables, givens, updates, rebuild_strict, no_default_updates)
-    outs = [
-        SymbolicOutput(new, isinstance(old, SymbolicOutput) and old.borrow)
-        for old, new in zip(outputs, built.outputs, strict=False)
-    ]
-    _set_states(params, built.outputs[len(wanted) :])
-    maker = FunctionMaker(
-        params + _shared_inputs(built.shared, dict(built.updates)),
-        outs[0] if single else outs,
-        mode=mode,
-        accept_inplace=accept_inplace,
-        profile=profile,
-        on_unused_input=on_unused_input,
-        output_keys=keys,
-        name=name,
-    )
-    return maker.create()
+    with without_gc():
+        built = rebuild(
+            wanted + states, variables, givens, updates, rebuild_strict, no_default_updates
+        )
+        outs = [
+            SymbolicOutput(new, isinstance(old, SymbolicOutput) and old.borrow)
+            for old, new in zip(outputs, built.outputs, strict=False)
+        ]
+        _set_states(params, built.outputs[len(wanted) :])
+        maker = FunctionMaker(
+            params + _shared_inputs(built.shared, dict(built.updates)),
+            outs[0] if single else outs,
+            mode=mode,
+            accept_inplace=accept_inplace,
+            profile=profile,
+            on_unused_input=on_unused_input,
+            output_keys=keys,
+            name=name,
+        )
+        return maker.create()
 
 
 def _as_in(entry: Any, allow_downcast: bool | None) -> In:

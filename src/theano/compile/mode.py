@@ -227,7 +227,8 @@ def get_mode(name: Any) -> Any:
 
         module, attribute = loader
         predefined_modes[wanted] = getattr(importlib.import_module(module), attribute)()
-    return _find(predefined_modes, wanted, "mode")
+    known = dict.fromkeys(("Mode", *_LOADED)) | predefined_modes
+    return _find(known, wanted, "mode")
 
 
 def _default_mode(wanted: str) -> Mode:

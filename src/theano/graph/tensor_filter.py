@@ -58,7 +58,9 @@ def _from_python(kind: Any, value: Any, allow_downcast: bool | None) -> Any:
         return found.astype(kind.numpy_dtype)
     if np.can_cast(found.dtype, kind.numpy_dtype, "safe"):
         return found.astype(kind.numpy_dtype)
-    converted = found.astype(kind.numpy_dtype)
+    with np.errstate(all="ignore"):  # what does not fit is refused below, in words
+        real = found.real if found.dtype.kind == "c" and kind.numpy_dtype.kind != "c" else found
+        converted = real.astype(kind.numpy_dtype)
     floats = found.dtype.kind in "fiub" and kind.numpy_dtype.kind == "f"
     if floats and allow_downcast is None and isinstance(value, (float, int)):
         return converted

@@ -1,6 +1,6 @@
-"""A graph as text: one line that reads like code, or a tree with one line for each step.
+"""A graph as text: one line that reads like code, a listing of steps, or a tree of them.
 
-Both walk iteratively and print what is shared once, so their cost is that of what they print.
+All walk iteratively and print what is shared once, so their cost is that of what they print.
 """
 
 from __future__ import annotations
@@ -36,6 +36,26 @@ def expression(variable: Variable | Sequence[Variable], blockers: Collection[Var
             stack.extend(reversed(_call(item, marks, seen)))
     text = "".join(parts)
     return text if isinstance(variable, Variable) else f"[{text}]"
+
+
+def listing(outputs: Sequence[Variable], blockers: Collection[Variable] = ()) -> str:
+    """One line for each step in the order of execution, with the type of what it gives.
+
+    The last line names the outputs. ``blockers`` are taken as inputs.
+    """
+    names: dict[Variable, str] = {}
+    rows: list[tuple[str, str]] = []
+    for node in traverse.toposort(outputs, blockers):
+        arguments = ", ".join(names.get(v) or str(v) for v in node.inputs)
+        for v in node.outputs:
+            names[v] = f"%{len(names) + 1}"
+        results = ", ".join(names[v] for v in node.outputs)
+        types = ", ".join(str(v.type) for v in node.outputs)
+        named = "".join(f" {v.name!r}" for v in node.outputs if v.name)
+        rows.append((f"{results} = {node.op}({arguments})", f"{types}{named}"))
+    width = min(max((len(step) for step, _ in rows), default=0), 72)
+    lines = [f"{step:<{width}}  : {kind}" for step, kind in rows]
+    return "\n".join([*lines, f"return {', '.join(names.get(v) or str(v) for v in outputs)}"])
 
 
 def _call(variable: Variable, marks: dict[Apply, str], seen: set[Apply]) -> list[str | Variable]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from theano.graph.nodes import Apply
 from theano.kernel.build import Val
 from theano.lower import program as pg
+from theano.ops.sizes import STEP_LIMIT
 
 if TYPE_CHECKING:
     from theano.lower.context import Context
@@ -98,6 +99,8 @@ class Views:
         extent = self._number(self.dim(axis))
         start, stop, step = self._number(start), self._number(stop), self._number(step)
         step = 1 if step is None else step
+        if isinstance(step, int):
+            step = max(-STEP_LIMIT, min(step, STEP_LIMIT))
         if all(not isinstance(x, Val) for x in (extent, start, stop, step)):
             first, last, by = slice(start, stop, step).indices(extent)
             return first, len(range(first, last, by)), by
@@ -108,11 +111,14 @@ class Views:
             )  # fmt: skip
         positive = self.let("gt", step, 0)
         self.check(self.let("ne", step, 0), "slice step cannot be zero")
-        up = self._up(start, stop, self.let("max", step, 1), extent)
-        down = self._down(start, stop, self.let("min", step, -1), extent)
+        up = self._up(start, stop, self._within(step, 1, STEP_LIMIT), extent)
+        down = self._down(start, stop, self._within(step, -STEP_LIMIT, -1), extent)
         return (
             self.select(positive, up[0], down[0]), self.select(positive, up[1], down[1]), step
         )  # fmt: skip
+
+    def _within(self, value: Any, low: int, high: int) -> Any:
+        return self.let("min", self.let("max", value, low), high)
 
     def _clip(self, value: Any, low: Any, high: Any, extent: Any) -> Any:
         if isinstance(value, int) and value == 0 and not isinstance(extent, Val):

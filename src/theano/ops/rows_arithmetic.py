@@ -57,13 +57,13 @@ def _mul_grad(g: Any, z: Any, *inputs: Any) -> list[Any]:
     return [t.mul(g, *_others(inputs, i)) for i in range(len(inputs))]
 
 
-def _check_divisor(y: Any) -> None:
-    if y.dtype.kind in "iu" and y.size and not y.all():
+def _check_divisor(x: Any, y: Any) -> None:
+    if y.dtype.kind in "iu" and x.size and y.size and not y.all():
         raise ZeroDivisionError("integer division or modulo by zero")
 
 
 def _int_div_ref(x: Any, y: Any) -> Any:
-    _check_divisor(y)
+    _check_divisor(x, y)
     return np.floor_divide(x, y)
 
 
@@ -72,7 +72,7 @@ def _int_div_body(k: Any, x: Any, y: Any) -> Any:
 
 
 def _mod_ref(x: Any, y: Any) -> Any:
-    _check_divisor(y)
+    _check_divisor(x, y)
     return np.mod(x, y)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from theano.graph.registry import apply
 from theano.ops.basic import cast, constant
 
 Size = Any  # int | Variable
+
+# Steps of slices beyond this select one element, as this does, but overflow in sums with extents.
+STEP_LIMIT: Final = 2**62
 
 
 def known(size: Size) -> int | None:
@@ -140,9 +143,12 @@ def slice_length(start: Size | None, stop: Size | None, step: Size | None, n: Si
         return len(range(*slice(bounds[0], bounds[1], entries[0]).indices(entries[1])))
     stride, extent = entries
     if not isinstance(stride, int):
-        up = _length_up(bounds[0], bounds[1], maximum(stride, 1), extent)
-        down = _length_down(bounds[0], bounds[1], maximum(sub(0, stride), 1), extent)
+        forward = minimum(maximum(stride, 1), STEP_LIMIT)
+        backward = sub(0, maximum(minimum(stride, -1), -STEP_LIMIT))
+        up = _length_up(bounds[0], bounds[1], forward, extent)
+        down = _length_down(bounds[0], bounds[1], backward, extent)
         return where("gt", stride, 0, up, down)
+    stride = max(-STEP_LIMIT, min(stride, STEP_LIMIT))
     if stride > 0:
         return _length_up(bounds[0], bounds[1], stride, extent)
     return _length_down(bounds[0], bounds[1], -stride, extent)

@@ -60,13 +60,14 @@ class Report:
     """What rewriting did: how often each rule fired, and the graph's text after each pass if asked.
 
     Attributes: ``fired`` (rule name to count), ``passes`` (pass name, number of nodes after it),
-    ``texts`` (pass name, text) when ``keep_text``.
+    ``texts`` (pass name, text) and ``counts`` (``fired`` after each pass) when ``keep_text``.
     """
 
     keep_text: bool = False
     fired: dict[str, int] = field(default_factory=dict)
     passes: list[tuple[str, int]] = field(default_factory=list)
     texts: list[tuple[str, str]] = field(default_factory=list)
+    counts: list[dict[str, int]] = field(default_factory=list)
 
     def count(self, name: str) -> None:
         """Note that a rule fired."""

@@ -6,14 +6,13 @@ changes (at most ``limit`` times). Old optimizer names map to sets of stages.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import importlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from theano.core.config import change_flags
+from theano.core.pause import without_gc
 from theano.graph import text, traverse
 from theano.graph.nodes import Variable
 from theano.rewrite import engine
@@ -108,7 +107,7 @@ def optimize(
     hidden = {v: v.clone() for v in inputs if v.owner is not None}
     results = traverse.rebuild(outputs, hidden) if hidden else list(outputs)
     inputs = [hidden.get(v, v) for v in inputs]
-    with change_flags(compute_test_value="off"), _without_gc():
+    with change_flags(compute_test_value="off"), without_gc():
         passes = _passes(level, wanted)
         for step in passes:
             if step.name not in unwanted:
@@ -127,18 +126,6 @@ def _passes(level: str | None, wanted: set[str]) -> list[Pass]:
     full = [step for step in FAST_RUN if step.name in wanted and step.name not in names]
     order = {step.name: place for place, step in enumerate(FAST_RUN)}
     return sorted([*own, *full], key=lambda step: order.get(step.name, -1))
-
-
-@contextlib.contextmanager
-def _without_gc() -> Iterator[None]:
-    """Graphs are made of cycles, few of which die young: collecting in between finds little."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def load() -> None:
@@ -190,4 +177,5 @@ def _note(
 ) -> None:
     if report.keep_text:
         report.passes.append((name, len(traverse.toposort(outputs, inputs))))
-        report.texts.append((name, "\n".join(text.expression(v) for v in outputs)))
+        report.texts.append((name, text.listing(outputs, inputs)))
+        report.counts.append(dict(report.fired))

@@ -389,6 +389,18 @@ class GemmText(GemmKernels):
         f.do("ret void")
         return f.text()
 
+    def _split(self, f: Function, work: str, workers: str) -> tuple[str, str, str]:
+        """Whether to split columns (else rows), how many there are, how many a chunk takes."""
+        most = f.binary("shl", f.binary("add", workers, 1), 1)
+        wanted = f.smin(most, f.smax(f.binary("sdiv", work, _PARALLEL_WORK // 2), 1))
+        columns = f.both(f.op("icmp sge i64 %n, %m"), f.op(f"icmp sgt i64 %n, {4 * self.lanes}"))
+        size = f.op(f"select i1 {columns}, i64 %n, i64 %m")
+        grain = f.op(f"select i1 {columns}, i64 {2 * self.lanes}, i64 {self.row_tiles[2][0]}")
+        share = f.binary("sdiv", f.binary("add", size, f.binary("sub", wanted, 1)), wanted)
+        pieces = f.binary("sdiv", f.binary("add", share, f.binary("sub", grain, 1)), grain)
+        step = f.binary("mul", pieces, grain)
+        return columns, size, step
+
     def _entry(self) -> str:
         head = self._head(self.exports[0]).replace("internal ", "")
         f = Function(head)
@@ -417,14 +429,7 @@ class GemmText(GemmKernels):
                     f.do(line)
 
         f.leave_if(alone, lambda: run(self._call("serial")))
-        most = f.binary("shl", f.binary("add", workers, 1), 1)
-        wanted = f.smin(most, f.smax(f.binary("sdiv", work, _PARALLEL_WORK // 2), 1))
-        columns = f.both(f.op("icmp sge i64 %n, %m"), f.op(f"icmp sgt i64 %n, {4 * self.lanes}"))
-        size = f.op(f"select i1 {columns}, i64 %n, i64 %m")
-        grain = f.op(f"select i1 {columns}, i64 {2 * self.lanes}, i64 {self.row_tiles[2][0]}")
-        share = f.binary("sdiv", f.binary("add", size, f.binary("sub", wanted, 1)), wanted)
-        pieces = f.binary("sdiv", f.binary("add", share, f.binary("sub", grain, 1)), grain)
-        step = f.binary("mul", pieces, grain)
+        columns, size, step = self._split(f, work, workers)
         f.do(f"%ctx = alloca {self._context_type()}")
         values = {name: f"%{name}" for name in _FIELDS}
         values.update(step=step, columns=f.op(f"zext i1 {columns} to i64"))

@@ -182,6 +182,7 @@ def strided(base: Any, start: int, shape: Sequence[int], strides: Sequence[int])
     """A view of ``base`` that begins ``start`` bytes after its first element."""
     if any(extent == 0 for extent in shape):
         return np.empty(shape, dtype=base.dtype)
+    strides = [0 if extent == 1 else by for extent, by in zip(shape, strides, strict=True)]
     low = high = start
     for extent, stride in zip(shape, strides, strict=True):
         reach = (extent - 1) * stride
