@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         predefined_modes,
         predefined_optimizers,
     )
+    from theano.compile.ops import as_op
     from theano.compile.pfunc import clone
     from theano.compile.pickling import function_dump
     from theano.compile.profile import ProfileStats
@@ -64,6 +65,7 @@ _HOMES: Final = {
     "theano.compile.mode": (
         "Mode", "predefined_linkers", "predefined_modes", "predefined_optimizers",
     ),
+    "theano.compile.ops": ("as_op",),
     "theano.compile.pfunc": ("clone",),
     "theano.compile.pickling": ("function_dump",),
     "theano.compile.profile": ("ProfileStats",),
@@ -88,8 +90,8 @@ _MODULES: Final = (
 __all__ = [
     "Apply", "Constant", "Container", "FunctionGraph", "FunctionMaker", "Generic", "In",
     "InconsistencyError", "Lop", "Mode", "Op", "OrderedUpdates", "Out", "Param", "ProfileStats",
-    "Rop", "SymbolicInput", "SymbolicOutput", "Type", "Variable", "change_flags", "clone",
-    "config", "dot", "explain", "function", "function_dump", "generic",
+    "Rop", "SymbolicInput", "SymbolicOutput", "Type", "Variable", "as_op", "change_flags",
+    "clone", "config", "dot", "explain", "function", "function_dump", "generic",
     "get_scalar_constant_value", "grad", "gradient", "pp", "pprint", "predefined_linkers",
     "predefined_modes", "predefined_optimizers", "printing", "shared", "subgraph_grad", "tensor",
     "updates",

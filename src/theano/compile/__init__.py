@@ -23,6 +23,21 @@ from theano.compile.mode import (
     register_mode,
     register_optimizer,
 )
+from theano.compile.ops import (
+    DeepCopyOp,
+    FromFunctionOp,
+    Rebroadcast,
+    Shape,
+    Shape_i,
+    SpecifyShape,
+    ViewOp,
+    as_op,
+    deep_copy_op,
+    shape,
+    shape_i,
+    specify_shape,
+    view_op,
+)
 from theano.compile.pfunc import clone, iter_over_pairs, rebuild_collect_shared
 from theano.compile.pickling import function_dump
 from theano.compile.profile import ProfileStats
@@ -31,12 +46,14 @@ from theano.core.errors import AliasedMemoryError, UnusedInputError
 from theano.graph.shared import Container, SharedVariable
 
 __all__ = [
-    "FAST_COMPILE", "FAST_RUN", "AliasedMemoryError", "Container", "Function", "FunctionMaker",
-    "In", "Mode", "Out", "Param", "ProfileStats", "SharedVariable", "SymbolicInput",
-    "SymbolicOutput", "UnusedInputError", "clone", "evaluate", "function", "function_dump",
-    "get_default_mode", "get_mode", "iter_over_pairs", "predefined_linkers", "predefined_modes",
-    "predefined_optimizers", "rebuild_collect_shared", "register_linker", "register_mode",
-    "register_optimizer", "shared", "shared_constructor",
+    "FAST_COMPILE", "FAST_RUN", "AliasedMemoryError", "Container", "DeepCopyOp", "FromFunctionOp",
+    "Function", "FunctionMaker", "In", "Mode", "Out", "Param", "ProfileStats", "Rebroadcast",
+    "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "SymbolicInput", "SymbolicOutput",
+    "UnusedInputError", "ViewOp", "as_op", "clone", "deep_copy_op", "evaluate", "function",
+    "function_dump", "get_default_mode", "get_mode", "iter_over_pairs", "predefined_linkers",
+    "predefined_modes", "predefined_optimizers", "rebuild_collect_shared", "register_linker",
+    "register_mode", "register_optimizer", "shape", "shape_i", "shared", "shared_constructor",
+    "specify_shape", "view_op",
 ]  # fmt: skip
 
 _LAZY: Final = {
