@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from theano.backends.cpu import compiler, elf
-from theano.runtime import capi, memory
+from theano.runtime import memory
 from theano.runtime.cache import ObjectCache
 
 pytestmark = [
@@ -178,8 +178,7 @@ def test_what_cannot_be_linked_goes_to_llvm(code: bytes, monkeypatch: pytest.Mon
 
 
 def test_the_projects_own_helpers_link() -> None:
-    table = capi.symbols()
-    needed = {name: table[name] for name in memory.PYTHON_IMPORTS}
+    needed = memory.imports()
     with compiler._llvm() as engine:
         code = compiler._generate(engine, memory.memory_ir(), optimize=False, verify=True)
     addresses, owner = elf.load(code, memory.EXPORTS, needed)

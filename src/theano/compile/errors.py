@@ -24,7 +24,8 @@ def raise_with_op(
     except Exception:
         error.add_note(text)
         raise error from None
-    raise enriched.with_traceback(error.__traceback__) from error
+    # Its traceback holds that of ``error``: chained, the same lines would be printed twice.
+    raise enriched.with_traceback(error.__traceback__) from error.__cause__
 
 
 def describe(node: Apply, index: int, values: Sequence[Any], clients: Any = None) -> str:

@@ -124,6 +124,9 @@ def _memory(program: pg.Program) -> str:
     return "\n".join(lines + kept)
 
 
+_TIERS = {0: "first tier (made quickly, to be replaced)", 1: "second tier (final)"}
+
+
 def _notes(maker: Any) -> list[str]:
     notes = [f"mode: {maker.mode}", *maker.report.notes]
     notes += [f"{s.name}: {s.seconds * 1e3:.1f} ms" for s in maker.report.stages if s.seconds]
@@ -132,4 +135,7 @@ def _notes(maker: Any) -> list[str]:
         hit = getattr(compiled, "cache_hit", None)
         if hit is not None:
             notes.append(f"disk cache: {'hit' if hit else 'miss'}")
+        owner = getattr(maker.plan or compiled, "owner", None)
+        if owner is not None:
+            notes.append(f"code: {_TIERS[owner.level]}{owner.note}")
     return notes

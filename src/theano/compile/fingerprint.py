@@ -22,8 +22,8 @@ from theano.ops.scalar import ScalarRow, find_row
 
 # Constants up to this many bytes are written out, larger ones by their digest.
 _INLINE: Final = 64
-# Flags of devices, some of which search the disk for their defaults.
-_DEVICES: Final = ("cuda.", "dnn.", "gpuarray.", "nvcc.")
+# Flags of devices, some of which search the disk for their defaults, and of when code is made.
+_ELSEWHERE: Final = ("cuda.", "dnn.", "gpuarray.", "nvcc.", "jit.tiers")
 
 
 class Unknown(Exception):
@@ -52,7 +52,7 @@ def digest(inputs: Sequence[Variable], cells: Sequence[Variable], outputs: Seque
 
 def flags() -> str:
     """The values of all flags that may matter on the CPU, as text."""
-    names = [flag.name for flag in config.flags() if not flag.name.startswith(_DEVICES)]
+    names = [flag.name for flag in config.flags() if not flag.name.startswith(_ELSEWHERE)]
     return "\n".join(f"{name}={config.get(name)!r}" for name in names)
 
 

@@ -128,6 +128,12 @@ COMPILE: Final = (
     yes(name="unpickle_function", doc="False: pickled functions load as None."),
     no(name="reoptimize_unpickled_function", doc="Rewrite the graph again when unpickling."),
     yes(name="jit.cache", doc="Keep compiled code on disk, in compiledir."),
+    yes(name="jit.tiers", doc="Run quickly made code at first, and make better code meanwhile."),
+    Flag(
+        "jit.tiers_delay", 0.3, "float",
+        "Seconds without a compilation after which better code is made in the background.",
+        check=_not_negative,
+    ),
     no(name="jit.fastmath", doc="Let the compiler reorder floating-point sums.", affects_code=True),
     whole(
         "jit.threads", 0, "Threads of compiled functions; 0 takes OMP_NUM_THREADS or all cores.",

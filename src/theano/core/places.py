@@ -28,26 +28,40 @@ def _version(distribution: str) -> str:
         return "unknown"
 
 
+class _Words(dict[str, str]):
+    """The words of `format_values`; versions are looked up (which is slow) when they are used."""
+
+    def __missing__(self, name: str) -> str:
+        if name not in _DISTRIBUTIONS:
+            raise KeyError(name)
+        self[name] = found = _version(_DISTRIBUTIONS[name])
+        return found
+
+
+_DISTRIBUTIONS = {"theano_version": "theano", "numpy_version": "numpy"}
+
+
 @cache
 def format_values() -> dict[str, str]:
-    """The words that `compiledir_format` may use, with their values on this machine."""
+    """The words that `compiledir_format` may use, with their values on this machine.
+
+    Those of `_DISTRIBUTIONS` are added when they are asked for.
+    """
     import platform
 
     uname = platform.uname()
     # The patch level of a kernel says nothing about the code that runs on it.
     release = ".".join(uname.release.split("-")[0].split(".")[:2])
-    return {
+    return _Words({
         "platform": f"{uname.system}-{uname.release}-{uname.machine}",
         "short_platform": f"{uname.system}-{release}-{uname.machine}",
         "processor": uname.machine,
         "python_version": platform.python_version(),
         "python_bitwidth": "64" if sys.maxsize > 2**32 else "32",
         "python_int_bitwidth": "64" if sys.maxsize > 2**32 else "32",
-        "theano_version": _version("theano"),
-        "numpy_version": _version("numpy"),
         "gxx_version": "none",
         "hostname": uname.node,
-    }
+    })  # fmt: skip
 
 
 def base_compiledir(config: Config) -> str:
@@ -70,7 +84,7 @@ def compiledir(config: Config) -> str:
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(
             f"compiledir_format={config.compiledir_format!r} cannot be filled in ({error}); "
-            f"it may use {', '.join(f'%({name})s' for name in values)}."
+            f"it may use {', '.join(f'%({name})s' for name in {**values, **_DISTRIBUTIONS})}."
         ) from None
     return os.path.join(expand(config.base_compiledir), leaf)
 

@@ -84,6 +84,8 @@ class Type:
         return Variable(self, name=name)
 
     def __call__(self, name: str | None = None) -> Variable:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"The name of a variable is a str, not {name!r}.")
         variable = self.make_variable(name)
         variable.tag.trace = trace.capture()
         return variable

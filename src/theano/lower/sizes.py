@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.tensor_type import TensorType
 from theano.ops.elemwise import Elemwise
@@ -190,7 +192,7 @@ class Sizes:
 
     def _parents(self, variable: Variable) -> Sequence[Variable]:
         node = variable.owner
-        if node is None or variable in self.dims or isinstance(node.op, Shape_i):
+        if node is None or isinstance(node.op, Shape_i):
             return ()
         return [v for v in node.inputs if v.type.ndim == 0]
 
@@ -203,7 +205,7 @@ class Sizes:
         if isinstance(node.op, Shape_i) and node.inputs[0] in self.dims:
             return self.dims[node.inputs[0]][node.op.i]
         name = getattr(getattr(node.op, "scalar_op", None), "name", "")
-        if name in ("identity", "tensor_copy") or name.startswith("Cast{int"):
+        if name in ("identity", "tensor_copy") or (name.startswith("Cast{int") and _widens(node)):
             return self._scalars[node.inputs[0]]
         key = (node.op, tuple(self._scalars.get(v, v) for v in node.inputs))
         return self._intern(key, variable)
@@ -214,6 +216,12 @@ class Sizes:
             found = self._interned[key] = Size(("scalar", variable))
             self._handles.setdefault(found, variable)
         return found
+
+
+def _widens(node: Apply) -> bool:
+    """Whether a cast keeps every value: a size may then go by the name that it had before."""
+    given, wanted = (np.dtype(v.type.dtype) for v in (node.inputs[0], node.outputs[0]))
+    return given.kind in "iu" and np.can_cast(given, wanted, "safe")
 
 
 __all__ = ["Atom", "Reshape", "Size", "Sizes", "canonical", "root"]

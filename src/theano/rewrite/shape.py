@@ -51,9 +51,7 @@ def local_shape_i_lift(node: Apply) -> Result:
 def _inferred(owner: Apply, x: Variable) -> Sequence[Any] | None:
     """The extents of ``x`` by the shape rule of its op; None if there is none, or it fails."""
     try:
-        shapes = owner.op.infer_shape(
-            owner, [_Extents(v) for v in owner.inputs]
-        )
+        shapes = owner.op.infer_shape(owner, [_Extents(v) for v in owner.inputs])
         shape: Sequence[Any] | None = shapes[x.index]
     except NotImplementedError:
         return None

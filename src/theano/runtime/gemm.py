@@ -95,6 +95,10 @@ class GemmText(GemmKernels):
             "@th_pool = external global [64 x i64]",
             "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
             f"declare {self.kind} {reduce}({self.kind}, {self.vector})",
+            *(
+                f"declare {kind} {self.muladd(kind)}({kind}, {kind}, {kind})"
+                for kind in (self.kind, self.vector)
+            ),
             "",
         ))  # fmt: skip
 

@@ -69,13 +69,24 @@ class GemmKernels:
         return f.op(f"shufflevector {self.vector} {one}, {self.vector} poison, {mask}")
 
     def _muladd(self, f: Function, a: str, b: str, c: str) -> str:
-        product = f.op(f"fmul contract {self.vector} {a}, {b}")
-        return f.op(f"fadd contract {self.vector} {c}, {product}")
+        return self._fused(f, self.vector, a, b, c)
+
+    def _fused(self, f: Function, kind: str, a: str, b: str, c: str) -> str:
+        """Return ``a b + c``, rounded once where the processor can.
+
+        Not ``fmul contract`` and ``fadd contract``: quick code generation leaves them apart.
+        """
+        symbol = self.muladd(kind)
+        return f.op(f"call {kind} {symbol}({kind} {a}, {kind} {b}, {kind} {c})")
+
+    def muladd(self, kind: str) -> str:
+        """Return LLVM's function for a product and a sum of one type, scalar or vector."""
+        suffix = f"f{8 * self.size}" if kind == self.kind else f"v{self.lanes}f{8 * self.size}"
+        return f"@llvm.fmuladd.{suffix}"
 
     def _accumulate(self, f: Function, old: str, value: str) -> str:
         """Return ``value + beta * old`` for scalars."""
-        scaled = f.op(f"fmul contract {self.kind} %beta, {old}")
-        return f.op(f"fadd contract {self.kind} {scaled}, {value}")
+        return self._fused(f, self.kind, "%beta", old, value)
 
     # ------------------------------------------------------------------ register tiles
 
@@ -138,8 +149,7 @@ class GemmKernels:
 
                 def add() -> None:
                     old = self._load_vector(f, target, j)
-                    scaled = f.op(f"fmul contract {self.vector} {beta}, {old}")
-                    total = f.op(f"fadd contract {self.vector} {scaled}, {value}")
+                    total = self._fused(f, self.vector, beta, old, value)
                     self._store_vector(f, total, target, j)
 
                 f.when(fresh, lambda: self._store_vector(f, value, target, j), add)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 EXPORTS: Final = (
     "th_alloc", "th_free", "th_scratch", "th_big_alloc", "th_big_free", "th_big_trim",
-    "th_release", "th_empty", "th_capsule_name", "th_big_state",
+    "th_release", "th_empty", "th_capsule_name",
 )  # fmt: skip
 PYTHON_IMPORTS: Final = (
     "PyArray_Type", "PyArray_NewFromDescr", "PyArray_SetBaseObject", "PyCapsule_New",
@@ -58,12 +59,24 @@ class MemoryStats:
     misses: int
 
 
+@functools.cache
 def _state() -> Any:
-    return (ctypes.c_int64 * (8 + _CLASSES)).from_address(_native["th_big_state"])
+    """The words of the recycler, which every copy of the code shares, until the process ends."""
+    state = (ctypes.c_int64 * (8 + _CLASSES))()
+    state[_FIELDS["limit"]] = DEFAULT_LIMIT
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(state))
+    return state
+
+
+def imports() -> dict[str, int]:
+    """Return the addresses that the code imports besides the C library."""
+    table = capi.symbols()
+    found = {name: table[name] for name in PYTHON_IMPORTS}
+    return {**found, "th_big_state": ctypes.addressof(_state())}
 
 
 def attach(native: Mapping[str, int]) -> None:
-    """Take the addresses of the compiled helpers into use (once per process)."""
+    """Take the addresses of the compiled helpers into use; those of better code replace them."""
     first = not _native
     _native.update(native)
     if first and hasattr(os, "register_at_fork"):
@@ -74,7 +87,7 @@ def _after_fork() -> None:
     state = _state()
     if state[_FIELDS["lock"]]:
         # Another thread was inside a free list when the process forked: start with empty lists.
-        ctypes.memset(_native["th_big_state"] + 64, 0, 8 * _CLASSES)
+        ctypes.memset(ctypes.addressof(state) + 64, 0, 8 * _CLASSES)
         state[_FIELDS["kept"]] = 0
         state[_FIELDS["lock"]] = 0
 
@@ -108,7 +121,7 @@ def memory_ir(platform: str = sys.platform) -> str:
         advise = _ADVISE
     flags = capi.C_CONTIGUOUS | capi.ALIGNED | capi.WRITEABLE
     words = {
-        "@CLASSES": str(_CLASSES), "@LIMIT": str(DEFAULT_LIMIT), "@BIG": str(BIG_BYTES),
+        "@CLASSES": str(_CLASSES), "@BIG": str(BIG_BYTES),
         "@DECLARE": declare, "@ADVISE": advise, "@HUGE": str(_HUGE_PAGE_BYTES),
         "@FLAGS": str(flags),
     }  # fmt: skip
@@ -149,8 +162,7 @@ declare i64 @llvm.ctlz.i64(i64, i1)
 @th_capsule_name = constant [14 x i8] c"theano.memory\\00"
 ; 0 lock, 1 bytes kept, 2 limit, 3 hits, 4 misses, 8… heads of the free lists
 %State = type { i64, i64, i64, i64, i64, [3 x i64], [@CLASSES x ptr] }
-@th_big_state = global %State { i64 0, i64 0, i64 @LIMIT, i64 0, i64 0,
-  [3 x i64] zeroinitializer, [@CLASSES x ptr] zeroinitializer }
+@th_big_state = external global %State
 
 ; The word before a block holds the pointer that malloc gave.
 define ptr @th_alloc(i64 %bytes) {

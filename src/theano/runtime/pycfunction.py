@@ -28,7 +28,8 @@ class _PyMethodDef(ctypes.Structure):
 
 # CPython keeps a pointer to the definition inside every built-in, so definitions are never freed;
 # equal ones are shared, which bounds the growth by the number of distinct native functions.
-_definitions: dict[tuple[str, int, int, str], _PyMethodDef] = {}
+# The first key is the address they run now.
+_definitions: dict[int, dict[tuple[str, int, str], _PyMethodDef]] = {}
 
 
 @functools.cache
@@ -58,13 +59,33 @@ def make_builtin(
     if not address:
         raise ValueError("a built-in function needs the address of native code, got 0")
     flags = METH_FASTCALL | (METH_KEYWORDS if keywords else 0)
-    key = (name, address, flags, doc)
-    definition = _definitions.get(key)
+    known = _definitions.setdefault(address, {})
+    definition = known.get((name, flags, doc))
     if definition is None:
         definition = _PyMethodDef(name.encode(), address, flags, doc.encode() if doc else None)
-        _definitions[key] = definition
+        known[name, flags, doc] = definition
     result: Callable[..., Any] = _constructor()(ctypes.addressof(definition), self_object, None)
     return result
+
+
+# Definitions that equal others since code was replaced; functions still point to them.
+_retired: list[_PyMethodDef] = []
+
+
+def redirect(old: int, new: int) -> None:
+    """Let every built-in that runs the code at ``old`` run the code at ``new`` from now on.
+
+    Both must take the same ``self``. A call that is running stays in the old code, so the owner of
+    ``self`` must keep both alive.
+    """
+    moved = _definitions.pop(old, {}) if old != new else {}
+    if not moved:
+        return
+    there = _definitions.setdefault(new, {})
+    for key, definition in moved.items():
+        definition.method = new
+        if there.setdefault(key, definition) is not definition:
+            _retired.append(definition)
 
 
 def subclass_with_call(

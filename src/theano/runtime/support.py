@@ -11,7 +11,7 @@ import dataclasses
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from theano.runtime import capi, copying, gemm, memory, packing, threads
+from theano.runtime import copying, gemm, memory, packing, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -90,6 +90,11 @@ class Support:
                 found[name] = self.library(group)[name]
         return found
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The groups that were compiled so far."""
+        return tuple(self._groups)
+
     def library(self, group: str) -> Mapping[str, int]:
         """Return the symbols of the helper library ``group`` (a key of `GROUPS`)."""
         with self._lock:
@@ -112,9 +117,7 @@ class Support:
         return {**native, "th_pool": pool.address}
 
     def _memory(self) -> Mapping[str, int]:
-        table = capi.symbols()
-        imports = {name: table[name] for name in memory.PYTHON_IMPORTS}
-        native = self._compile(memory.memory_ir(), memory.EXPORTS, imports)
+        native = self._compile(memory.memory_ir(), memory.EXPORTS, memory.imports())
         memory.attach(native)
         return dict(native)
 

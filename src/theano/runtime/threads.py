@@ -7,12 +7,14 @@ daemon threads that enter native code once and never come back; they start at th
 loop and again, lazily, in a forked child.
 
 Native interface: ``void th_parallel(ptr pool, ptr fn, ptr ctx, i64 chunks)`` calls
-``fn(ctx, chunk)`` for every chunk; ``th_pool`` is the address of the pool. ``i64 th_launch(ptr pool,
-ptr fn, ptr ctx, ptr own, i64 outer, i64 inner, i64 weight, i64 align, i64 how)`` decides how kernel
-work is split, never by the number of threads where results could depend on it: into at most 64
-chunks, either of the ``outer`` positions or of the ``inner`` ones in multiples of ``align`` (``how``:
-0 either, 1 inner, 2 outer, 3 inner unless there is one thread). It leaves the chunk's size and 0
-(outer) or 1 (inner) in ``own``, runs the chunks and returns how many there were.
+``fn(ctx, chunk)`` for every chunk; ``th_pool`` is the address of the pool.
+
+``i64 th_launch(ptr pool, ptr fn, ptr ctx, ptr own, i64 outer, i64 inner, i64 weight, i64 align,
+i64 how)`` decides how a kernel's work is split, never by the number of threads where results could
+depend on it: into at most 64 chunks, either of the ``outer`` positions or of the ``inner`` ones in
+multiples of ``align`` (``how``: 0 either, 1 inner, 2 outer, 3 inner, but not at all where there is
+one thread). It leaves the size of a chunk and 0 (outer) or 1 (inner) in ``own``, runs the chunks
+and returns how many there were.
 """
 
 from __future__ import annotations

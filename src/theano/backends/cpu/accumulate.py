@@ -84,5 +84,3 @@ def arg_horizontal(
     symbol, kind = f"llvm.vector.reduce.umin.v{lanes}i32", e.widen("i32")
     e.declare("i32", symbol, [kind])
     return e.emit(f"call i32 @{symbol}({kind} {found})"), best
-
-

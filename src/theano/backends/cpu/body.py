@@ -11,7 +11,6 @@ from theano.backends.cpu.flow import Function
 from theano.backends.cpu.layout import Layout
 from theano.kernel import ir
 
-
 Access = tuple[str, tuple[str, ...]]  # an operand, and the values that index it
 
 
@@ -150,7 +149,8 @@ class Body:
             inside = ok if inside is None else e.bits("and", inside, ok)
             moved = e.binary("mul", wide, chosen, stride)
             offset = moved if offset is None else e.binary("add", wide, offset, moved)
-        assert offset is not None and inside is not None
+        assert offset is not None
+        assert inside is not None
         e.fail(e.invert(inside))
         if self._moves(self.layout.kernel.operand(name)):
             step = e.broadcast("i64", place.stride)

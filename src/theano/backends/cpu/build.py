@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from theano.backends.cpu import compiler
-from theano.backends.cpu.entry import SYMBOL, addresses, make_entry
+from theano.backends.cpu import compiler, tiers
+from theano.backends.cpu.entry import SYMBOL, binding, make_entry
 from theano.backends.cpu.host import HostCode, render_program
 from theano.backends.cpu.machine import disk_cache
 from theano.kernel.ir import Kernel
@@ -113,6 +113,5 @@ def _compile(program: Program, single: bool) -> CompiledProgram:
     host = compiler.host_features()
     code = render_program(program, single, host.features)
     cache = disk_cache()
-    imports = addresses(imported(code.text))
-    owner = compiler.compile_module(code.text, [SYMBOL], imports, cache=cache)
+    owner = tiers.module(code.text, (SYMBOL,), binding(imported(code.text), cache), cache)
     return CompiledProgram(code.text, owner.from_cache, code.kernels, owner, single, code)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-
 from theano.backends.cpu import memory
 from theano.backends.cpu.accumulate import (
-    accumulator_dtypes, combined, later_wins, start_value,
+        combined,
+    later_wins,
+    start_value,
 )  # fmt: skip
 from theano.backends.cpu.body import Body, Place, Value
 from theano.backends.cpu.driver import (
-    advance, base_pointers, chunk_ranges, decompose, extents_of, lane_mask, load_scalars,
-    value_dtypes, vector_loop,
+    advance,
+    base_pointers,
+    chunk_ranges,
+    decompose,
+    extents_of,
+    lane_mask,
+    load_scalars,
+    value_dtypes,
+    vector_loop,
 )  # fmt: skip
 from theano.backends.cpu.emit import Emitter
 from theano.backends.cpu.flow import Function, product
@@ -18,8 +26,9 @@ from theano.backends.cpu.schedule import Plan
 from theano.kernel import ir
 
 TILE_BYTES = 1 << 15  # of accumulators on the stack
-SMALL = 12  # statements up to which several rows are taken per pass
-ROWS = 4
+#: Rows taken per pass, by the number of statements.
+ROWS = ((4, 8), (12, 4))
+MOST_ROWS = (1 << 31) - 1  # positions of the best are int32
 
 
 def columns_possible(plan: Plan) -> bool:
@@ -72,7 +81,7 @@ class Columns:
         """The function."""
         f, kernel, layout = self.f, self.kernel, self.layout
         for s in self.accs:
-            kinds = accumulator_dtypes(s, self.dtypes[s.value])
+            kinds = ["int32"] * s.kind.startswith("arg") + [self.dtypes[s.value]]
             self.tiles[s.out] = [(k, f.alloca("[8 x i8]", self.width)) for k in kinds]
         bases = base_pointers(f, layout)
         self.env = load_scalars(f, layout)
@@ -108,51 +117,71 @@ class Columns:
 
         def begin(position: str, carried: list[str]) -> list[str]:
             for s in self.accs:
-                self._put(s, start_value(self.e, s, self.dtypes[s.value]), position)
+                best = start_value(self.e, s, self.dtypes[s.value])[-1]
+                zero = [self.e.const("int32", 0)] * s.kind.startswith("arg")
+                self._put(s, [*zero, best], position)
             return []
 
         f.loop("0", f.i64("sub", stop, start), lanes, [], begin)
-        simple = len(self.loop.body) <= SMALL and not any(
-            isinstance(s, ir.Store) for s in self.loop.body
-        )
-        step = ROWS if simple else 1
-        done = f.s.emit(f"and i64 {rows}, {-step}") if simple else rows
+        step = self._step()
+        done = f.s.emit(f"and i64 {rows}, {-step}") if step > 1 else rows
         span = f.i64("sub", stop, start)
         middle = f.i64("add", start, f.s.emit(f"and i64 {span}, {-lanes}"))
 
         def strip(number: str, carried: list[str]) -> list[str]:
             near = [self._row(f.i64("add", number, str(i))) for i in range(step)]
-            self._across(start, middle, near, start, False)
+            self._across(start, middle, near)
             return []
 
         f.loop("0", done, step, [], strip)
         self._rest(rows, done, start, middle, stop)
         self._finish(start, stop)
 
-    def _rest(self, rows: str, done: str, start: str, middle: str, stop: str) -> None:
-        """The last columns of all rows, and all columns of the last rows, masked."""
-        f = self.f
-        ragged = f.s.emit(f"icmp slt i64 {middle}, {stop}")
+    def _step(self) -> int:
+        """How many rows are taken per pass."""
+        body = self.loop.body
+        if any(isinstance(s, ir.Store) for s in body):
+            return 1
+        return next((rows for size, rows in ROWS if len(body) <= size), 1)
 
-        def strip(number: str, carried: list[str]) -> list[str]:
-            early = f.s.emit(f"icmp slt i64 {number}, {done}")
-            self._across(
-                f.select(early, "i64", middle, start), stop, [self._row(number)], start, True
-            )
+    def _rest(self, rows: str, done: str, start: str, middle: str, stop: str) -> None:
+        """The last columns of all rows, and all columns of the last rows: one masked vector after
+        the other, with its accumulators in registers."""
+        f, lanes = self.f, self.plan.lanes
+        left = f.s.emit(f"icmp slt i64 {done}, {rows}")
+
+        def strip(position: str, carried: list[str]) -> list[str]:
+            mask = lane_mask(f, position, stop, lanes)
+            early = f.s.emit(f"icmp slt i64 {position}, {middle}")
+            place = f.i64("sub", position, start)
+            state = {s.out: self._get(s, place) for s in self.accs}
+            kinds = [self.e.type(d) for s in self.accs for d, _ in self.tiles[s.out]]
+            flat = [value for s in self.accs for value in state[s.out]]
+
+            def row(number: str, values: list[str]) -> list[str]:
+                left = list(values)
+                now = {s.out: [left.pop(0) for _ in state[s.out]] for s in self.accs}
+                self._point(self._row(number), position, mask, now)
+                return [value for s in self.accs for value in now[s.out]]
+
+            first = f.select(early, "i64", done, "0")
+            final = f.loop(first, rows, 1, list(zip(kinds, flat, strict=True)), row)
+            for s in self.accs:
+                values = [final.pop(0) for _ in state[s.out]]
+                self._put(s, values, place)
             return []
 
-        f.loop(f.select(ragged, "i64", "0", done), rows, 1, [], strip)
+        f.loop(f.select(left, "i64", start, middle), stop, lanes, [], strip)
 
-    def _across(self, start: str, stop: str, near: list[Near], zero: str, masked: bool) -> None:
-        """Accumulate some rows over the columns [start, stop)."""
+    def _across(self, start: str, stop: str, near: list[Near]) -> None:
+        """Accumulate some rows over the columns [start, stop), whole vectors."""
         f, lanes = self.f, self.plan.lanes
 
         def point(position: str, carried: list[str]) -> list[str]:
-            mask = lane_mask(f, position, stop, lanes) if masked else None
-            place = f.i64("sub", position, zero)
+            place = f.i64("sub", position, start)
             state = {s.out: self._get(s, place) for s in self.accs}
             for row in near:
-                self._point(row, position, mask, state)
+                self._point(row, position, None, state)
             for s in self.accs:
                 self._put(s, state[s.out], place)
             return []
@@ -169,8 +198,9 @@ class Columns:
         def take(s: ir.Accumulate, value: str) -> None:
             dtype, old = self.dtypes[s.value], state[s.out]
             if s.kind.startswith("arg"):
-                new = [self.e.broadcast("i64", number), value]
-                state[s.out] = later_wins(self.e, s, dtype, "int64", old, new)
+                row = self.f.s.emit(f"trunc i64 {number} to i32")
+                new = [self.e.broadcast("i32", row), value]
+                state[s.out] = later_wins(self.e, s, dtype, "int32", old, new)
             else:
                 state[s.out] = combined(self.e, s.kind, dtype, old[0], value)
 
@@ -187,23 +217,24 @@ class Columns:
 
     def _finish(self, start: str, stop: str) -> None:
         f = self.f
-        after = self.kernel.stages[1:]
+        after = [s for stage in self.kernel.stages[1:] for s in stage.body]
 
         def point(position: str, mask: str | None, carried: list[str]) -> list[str]:
             body = self._body(self.pointers, position, mask)
             body.indices = self.where
             for s in self.accs:
-                found = self._get(s, f.i64("sub", position, start))
-                body.env[s.out] = Value(s.dtype, vector=found[0])
-            for stage in after:
-                for s in stage.body:
-                    body.run(s)
+                found = self._get(s, f.i64("sub", position, start))[0]
+                if s.kind.startswith("arg"):
+                    found = self.e.convert("sext", "i32", found, "i64")
+                body.env[s.out] = Value(s.dtype, vector=found)
+            for statement in after:
+                body.run(statement)
             body.report_failures()
             return []
 
         vector_loop(f, start, stop, self.plan.lanes, [], point, self.plan.masks_are_cheap)
 
-    # tiles; what is in them beyond the last column is never used ------------------------------------
+    # tiles; what is in them beyond the last column is never used --------------------------
 
     def _slots(self, s: ir.Accumulate, place: str) -> list[tuple[str, str]]:
         found = []
@@ -218,5 +249,3 @@ class Columns:
     def _put(self, s: ir.Accumulate, values: list[str], place: str) -> None:
         for (dtype, pointer), value in zip(self._slots(s, place), values, strict=True):
             memory.emit_store(self.e, dtype, pointer, value)
-
-

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from theano.backends.cpu import elf
 from theano.backends.cpu.machine import HostFeatures, recalled, remember
 from theano.runtime import blas, support
+from theano.runtime.pycfunction import redirect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,15 +28,19 @@ if TYPE_CHECKING:
 
 # Part of every cache key: raise it when generated code changes meaning for the same IR text.
 CODE_VERSION: Final = 1
-_CODEGEN_LEVEL: Final = 1
+CODEGEN_LEVEL: Final = 1
 # In IR text: the part below is run rarely, or is long code that calls the rest.
 COLD: Final = "; cold code"
 _PARTS: Final = b"THPARTS1"  # before the object code of several parts: their sizes and themselves
 
 _lock = threading.RLock()
+# Held by work in the background, so that no fork happens in the middle of it; taken before _lock.
+background = threading.RLock()
+# Held while code of a module is replaced, or a built-in is made from an address in it.
+swapping = threading.Lock()
 _serial = itertools.count()
 _engines: list[_Engine] = []
-_helpers: list[support.Support] = []
+_helpers: dict[bool, support.Support] = {}
 _linked: weakref.WeakValueDictionary[str, NativeModule] = weakref.WeakValueDictionary()
 
 
@@ -47,24 +52,45 @@ class NativeModule:
     """Linked code: ``addresses[name]`` is valid as long as this object lives.
 
     Whoever hands out an address to Python must keep the module alive, for example as the
-    ``self`` of a built-in function.
+    ``self`` of a built-in function. ``key`` names the good code of the same text on disk,
+    ``level`` is 0 for code that was generated quickly, and ``note`` says why it stays so.
     """
 
-    __slots__ = ("__weakref__", "_tracker", "addresses", "from_cache", "key", "object_size")
+    __slots__ = (
+        "__weakref__", "_better", "_by_llvm", "_tracker", "addresses", "from_cache", "key", "level",
+        "note", "object_size",
+    )  # fmt: skip
 
     def __init__(
-        self, addresses: Mapping[str, int], tracker: object, key: str, from_cache: bool, size: int
-    ) -> None:
+        self, addresses: Mapping[str, int], tracker: object, key: str, from_cache: bool, size: int,
+        by_llvm: bool,
+    ) -> None:  # fmt: skip
         self.addresses: Mapping[str, int] = addresses
         self.key = key
         self.from_cache = from_cache
         self.object_size = size
+        self.level = CODEGEN_LEVEL
+        self.note = ""
+        self._better: NativeModule | None = None
+        self._by_llvm = by_llvm
         self._tracker: object = tracker
 
     def __del__(self) -> None:
-        # Unloading is LLVM work as well: no fork may happen in the middle of it.
-        with _lock:
-            self._tracker = None
+        if self._by_llvm:
+            # Unloading is LLVM work as well: no fork may happen in the middle of it.
+            with _lock:
+                self._tracker = None
+
+    def replace(self, better: NativeModule) -> None:
+        """Let built-ins of this module, and all that are made from now on, run ``better``.
+
+        This module's own code stays, for calls that are in it.
+        """
+        with swapping:
+            old, self.addresses = self.addresses, better.addresses
+            self._better, self.level = better, better.level
+            for name, address in old.items():
+                redirect(address, better.addresses[name])
 
     def __getitem__(self, name: str) -> int:
         """Return the address of the exported symbol ``name``."""
@@ -142,12 +168,14 @@ def _guard_fork(binding: Any) -> None:
     inner = getattr(binding.ffi.lib, "_lock", None) or threading.RLock()
 
     def before() -> None:
+        background.acquire()
         _lock.acquire()
         inner.__enter__()
 
     def after() -> None:
         inner.__exit__(None, None, None)
         _lock.release()
+        background.release()
 
     os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
 
@@ -157,7 +185,7 @@ def _make_engine(binding: Any, version: str) -> _Engine:
     cpu = binding.get_host_cpu_name()
     features = binding.get_host_cpu_features().flatten()
 
-    def target_machine(level: int = _CODEGEN_LEVEL) -> Any:
+    def target_machine(level: int = CODEGEN_LEVEL) -> Any:
         return binding.Target.from_triple(triple).create_target_machine(
             cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", jit=True,
         )  # fmt: skip
@@ -194,9 +222,15 @@ def module_key(ir_text: str, optimize: bool = False) -> str:
     host = host_features()
     parts = (
         ir_text, host.triple, host.cpu, host.features, host.llvm_version, host.llvmlite_version,
-        f"code{CODE_VERSION} opt{_CODEGEN_LEVEL} passes{int(optimize)} pic small",
+        f"code{CODE_VERSION} opt{CODEGEN_LEVEL} passes{int(optimize)} pic small",
     )  # fmt: skip
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def generate(ir_text: str, quick: bool = False, verify: bool = False) -> bytes:
+    """Return the object code of ``ir_text``; ``quick`` takes a fifth of the time (level 0)."""
+    with _llvm() as engine:
+        return _generate(engine, ir_text, optimize=False, verify=verify, quick=quick)
 
 
 def compile_module(
@@ -231,36 +265,29 @@ def compile_module(
     """
     key = module_key(ir_text, optimize)
     bound = _bound(key, exports, imports)
-    alive = _linked.get(bound)
-    if alive is not None and not verify:
-        return alive
+    known = _linked.get(bound)
+    if known is not None and not verify:
+        return known
     stored = cache.get(key) if cache is not None and not verify else None
-    module = None if stored is None else _link_stored(stored, exports, imports, key)
+    module = None if stored is None else link_stored(stored, exports, imports, key)
     if module is None:
         with _llvm() as engine:
             code = _generate(engine, ir_text, optimize, verify)
-            module = _link(code, exports, imports, key, from_cache=False)
+            module = link(code, exports, imports, key, from_cache=False)
         if cache is not None:
             cache.put(key, code)
-    _linked[bound] = module
+    return keep(bound, module)
+
+
+def alive(name: str) -> NativeModule | None:
+    """Return the linked module that `keep` was told about, if it is still in use."""
+    return _linked.get(name)
+
+
+def keep(name: str, module: NativeModule) -> NativeModule:
+    """Let `alive` find ``module`` as long as something uses it; return it."""
+    _linked[name] = module
     return module
-
-
-def load_module(
-    key: str, exports: Sequence[str], imports: Mapping[str, int], cache: ObjectCache
-) -> NativeModule | None:
-    """Return the linked module whose object code is stored under ``key``; None if it is not.
-
-    Parameters are those of `compile_module`.
-    """
-    bound = _bound(key, exports, imports)
-    alive = _linked.get(bound)
-    if alive is None:
-        stored = cache.get(key)
-        alive = None if stored is None else _link_stored(stored, exports, imports, key)
-        if alive is not None:
-            _linked[bound] = alive
-    return alive
 
 
 def _bound(key: str, exports: Sequence[str], imports: Mapping[str, int]) -> str:
@@ -269,24 +296,40 @@ def _bound(key: str, exports: Sequence[str], imports: Mapping[str, int]) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def helpers(cache: ObjectCache | None = None, blas_choice: str = "") -> support.Support:
+def helpers(
+    cache: ObjectCache | None = None, blas_choice: str = "", quick: support.Compiler | None = None
+) -> support.Support:
     """Return the helper libraries of this process (threads, memory, products).
 
     The first call decides about the disk cache and the BLAS; nothing is compiled before a symbol
-    is asked for.
+    is asked for. There is a second set, of which the code is made by ``quick``.
     """
-    with _lock:
-        if not _helpers:
-            host = host_features()
-            target = support.Target(host.architecture, host.vector_bytes, host.vector_registers)
+    found = _helpers.get(quick is not None)
+    if found is None:
+        with _lock:
+            found = _helpers.get(quick is not None)
+            if found is None:
+                found = _new_helpers(cache, blas_choice, quick)
+                _helpers[quick is not None] = found
+    return found
 
-            def compile_helper(
-                text: str, exports: Sequence[str], imports: Mapping[str, int]
-            ) -> Any:
-                return compile_module(text, exports, imports, cache=cache)
 
-            _helpers.append(support.Support(compile_helper, target, blas.find(blas_choice)))
-    return _helpers[0]
+def _new_helpers(
+    cache: ObjectCache | None, blas_choice: str, quick: support.Compiler | None
+) -> support.Support:
+    host = host_features()
+    target = support.Target(host.architecture, host.vector_bytes, host.vector_registers)
+
+    def compile_helper(text: str, exports: Sequence[str], imports: Mapping[str, int], /) -> Any:
+        return compile_module(text, exports, imports, cache=cache)
+
+    return support.Support(quick or compile_helper, target, blas.find(blas_choice))
+
+
+def forget_helper_calls() -> None:
+    """In a forked child: other threads that were making helper libraries are gone."""
+    for found in _helpers.values():
+        found.after_fork()
 
 
 def emit_assembly(ir_text: str, *, optimize: bool = False) -> str:
@@ -315,11 +358,13 @@ def _parse(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> Any:
     return module
 
 
-def _generate(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> bytes:
+def _generate(
+    engine: _Engine, ir_text: str, optimize: bool, verify: bool, quick: bool = False
+) -> bytes:
     """Object code; that of several parts in one piece."""
     parts = []
     for cold, text in _split(ir_text):
-        machine = engine.quick if cold else engine.machine
+        machine = engine.quick if cold or quick else engine.machine
         parts.append(machine.emit_object(_parse(engine, text, optimize and not cold, verify)))
     if len(parts) == 1:
         return bytes(parts[0])
@@ -345,26 +390,29 @@ def _parts(code: bytes) -> list[bytes]:
     return [code[low:high] for low, high in itertools.pairwise(ends)]
 
 
-def _link_stored(
+def link_stored(
     code: bytes, exports: Sequence[str], imports: Mapping[str, int], key: str
 ) -> NativeModule | None:
+    """Link object code from the disk cache; None if it is not what it should be."""
     try:
-        return _link(code, exports, imports, key, from_cache=True)
+        return link(code, exports, imports, key, from_cache=True)
     except RuntimeError:
         return None
 
 
-def _link(
+def link(
     code: bytes, exports: Sequence[str], imports: Mapping[str, int], key: str, *,
     from_cache: bool,
 ) -> NativeModule:  # fmt: skip
     """Link object code: by ourselves if possible, which needs no LLVM, else with LLVM."""
+    by_llvm = False
     try:
         addresses, owner = _link_alone(code, exports, imports)
     except elf.NotLinkable:
+        by_llvm = True
         with _llvm() as engine:
             addresses, owner = _link_with_llvm(engine, code, exports, imports)
-    return NativeModule(addresses, owner, key, from_cache, len(code))
+    return NativeModule(addresses, owner, key, from_cache, len(code), by_llvm)
 
 
 def _link_alone(

@@ -19,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _MAGIC: Final = b"\x7fELF\x02\x01\x01"  # 64 bits, little endian, version 1
 _RELOCATABLE, _X86_64 = 1, 62
@@ -85,9 +85,10 @@ class Memory:
         if size and _libc().mprotect(self.address + start, size, rights):
             raise NotLinkable("memory cannot be made executable")
 
-    def __del__(self) -> None:
-        # Late threads and destructors may still run code while Python shuts down.
-        if not sys.is_finalizing() and hasattr(self, "_unmap"):
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # Late threads and destructors may still run code while Python shuts down (and clears the
+        # names of modules, hence the default).
+        if not finalizing() and hasattr(self, "_unmap"):
             self._unmap(self.address, self.size)
 
 

@@ -8,16 +8,19 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from theano.backends.cpu import compiler, special
+from theano.backends.cpu import compiler, special, tiers
 from theano.backends.cpu.machine import disk_cache
 from theano.core.config import config
 from theano.core.threads import thread_count
 from theano.runtime import capi, threads
 from theano.runtime.pycfunction import make_builtin
+
+if TYPE_CHECKING:
+    from theano.runtime.cache import ObjectCache
 
 SYMBOL: Final = "th_host"
 
@@ -83,21 +86,22 @@ def make_entry(
         block[state.callable(i)] = id(step)
     for i, constant in enumerate(constants):
         block[state.constant(i)] = id(constant)
-    scratch = _Scratch(block, state.slot)
+    scratch = _Scratch(block, state.slot, quick=owner.level == 0)
     keep = (block, slow, fail, tuple(cells), constants, tuple(steps), owner, scratch)
-    return make_builtin(owner[SYMBOL], keep, keywords=True, name=name)
+    with compiler.swapping:
+        return make_builtin(owner[SYMBOL], keep, keywords=True, name=name)
 
 
 class _Scratch:
     """Frees the scratch slots of a state block when the function dies."""
 
-    def __init__(self, block: Any, first: int) -> None:
+    def __init__(self, block: Any, first: int, quick: bool) -> None:
         _after_fork_hook()
         _alive.add(self)
         self._block = block
         self._first = first
         # Taken now: nothing can be imported while the interpreter shuts down.
-        self._free = _free_function() if len(block) > first else None
+        self._free = _free_function(quick) if len(block) > first else None
 
     def forget_calls(self) -> None:
         """In a forked child: calls of other threads, which might hold the block, are gone."""
@@ -126,19 +130,18 @@ def _forget_calls() -> None:
 
 
 @functools.cache
-def _free_function() -> Callable[..., None]:
-    address = compiler.helpers().symbols(["th_free"])["th_free"]
+def _free_function(quick: bool) -> Callable[..., None]:
+    address = tiers.helpers(None, quick).symbols(["th_free"])["th_free"]
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
 
 
-def addresses(names: Iterable[str]) -> dict[str, int]:
-    """The addresses of what code imports: helper libraries, the C APIs, SciPy's functions."""
+def addresses(names: Iterable[str], cache: ObjectCache | None, quick: bool) -> dict[str, int]:
+    """The addresses of what code imports: helper libraries, the C APIs, SciPy's functions.
+
+    ``quick`` says whether it is code of the first tier, which uses helpers of the first tier.
+    """
     names = list(names)
-    found = compiler.helpers(disk_cache()).symbols(names)
-    pool = threads.pool()
-    wanted = thread_count(config)
-    if pool.threads != wanted:
-        pool.set_threads(wanted)
+    found = tiers.helpers(cache, quick).symbols(names)
     table = capi.symbols()
     for name in names:
         if name in table:
@@ -148,9 +151,18 @@ def addresses(names: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def binding(names: Iterable[str], cache: ObjectCache | None) -> tiers.Binding:
+    """What finds the addresses of ``names`` for either tier; sees to the number of threads."""
+    pool = threads.pool()
+    wanted = thread_count(config)
+    if pool.threads != wanted:
+        pool.set_threads(wanted)
+    return functools.partial(addresses, tuple(names), cache)
+
+
 def load(key: str, names: Sequence[str]) -> compiler.NativeModule | None:
     """The linked host function whose object code is stored under ``key``; None if it is not."""
     cache = disk_cache()
     if cache is None or not capi.native_calls_supported():
         return None
-    return compiler.load_module(key, [SYMBOL], addresses(names), cache)
+    return tiers.load(key, (SYMBOL,), binding(names, cache), cache)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from theano.backends.cpu import library, memory, outlined, prims
+from theano.backends.cpu.driver import to_word
 from theano.backends.cpu.host_frame import Array, Frame
 from theano.backends.cpu.layout import Layout
-from theano.backends.cpu.driver import to_word
 from theano.core.errors import MissingSpelling
 from theano.lower import program as pg
 

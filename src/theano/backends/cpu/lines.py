@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 
 from theano.backends.cpu import memory
 from theano.backends.cpu.accumulate import (
-    accumulator_dtypes, arg_horizontal, combined, horizontal, later_wins, start_value,
+    accumulator_dtypes,
+    arg_horizontal,
+    combined,
+    horizontal,
+    later_wins,
+    start_value,
 )  # fmt: skip
 from theano.backends.cpu.body import Access, Body, Place, Value
 from theano.backends.cpu.driver import Point, unit_condition, value_dtypes, vector_loop
@@ -21,6 +26,7 @@ from theano.backends.cpu.schedule import Plan, Split
 from theano.kernel import ir
 
 TILE = 256  # elements that a strided operand is packed into at a time
+BLOCK = 200  # statements to a basic block
 LONGEST = 1 << 30  # points of a tile: positions in it are int32
 
 
@@ -282,7 +288,11 @@ class Lines:
                 done.extend(new)
 
             body.accumulate = take
-            for s in split.rest:
+            for number, s in enumerate(split.rest):
+                if number % BLOCK == BLOCK - 1:  # LLVM's time a block grows faster than its size
+                    after = f.label("more")
+                    f.jump(after)
+                    f.start(after)
                 body.run(s)
             body.report_failures()
             return done

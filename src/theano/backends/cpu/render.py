@@ -11,9 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from theano.backends.cpu.columns import columns_possible, render_columns, tile_width
+from theano.backends.cpu.columns import MOST_ROWS, columns_possible, render_columns, tile_width
 from theano.backends.cpu.driver import (
-    ANY, INNER, ONCE, OUTER, STRIPES, declare_runtime, extents_of, launch_chunks, merge_axes,
+    ANY,
+    INNER,
+    ONCE,
+    OUTER,
+    STRIPES,
+    declare_runtime,
+    extents_of,
+    launch_chunks,
+    merge_axes,
     unit_condition,
 )  # fmt: skip
 from theano.backends.cpu.emit import Emitter
@@ -55,7 +63,9 @@ def _driver(plan: Plan, symbol: str, module: Emitter, columns: bool) -> str:
     if not kernel.axes:
         f.lines.append(f"  call void @{rows}(ptr %ctx, i64 0)")
     elif not kernel.inner:
-        _launch_map(f, plan, rows, outer)
+        # Without a point along the last axis there is nothing to do, however many rows there are.
+        some = f.s.emit(f"icmp sgt i64 {outer[-1]}, 0")
+        f.choose(some, lambda: _launch_map(f, plan, rows, outer), lambda: None)
     elif plan.whole:
         _launch_whole(f, plan, rows, inner)
     else:
@@ -69,7 +79,7 @@ def _driver(plan: Plan, symbol: str, module: Emitter, columns: bool) -> str:
             launch_chunks(f, plan, name, others, outer[-1], tile_width(plan) // 8, STRIPES)
 
         if columns:
-            f.choose(_columns_fit(f, plan, inner[-1]), by_columns, by_rows)
+            f.choose(_columns_fit(f, plan, inner), by_columns, by_rows)
         else:
             by_rows()
     f.lines.append("  ret void")
@@ -93,13 +103,15 @@ def _launch_whole(f: Function, plan: Plan, rows: str, inner: list[str]) -> None:
     f.lines.append(f"  call void @{rows}.end(ptr %ctx, i64 {f.least(chunks, str(CHUNKS))})")
 
 
-def _columns_fit(f: Function, plan: Plan, innermost: str) -> str:
+def _columns_fit(f: Function, plan: Plan, inner: list[str]) -> str:
     """Whether rows are short or have gaps, and columns follow each other."""
     kernel, layout = plan.kernel, plan.layout
     names = [o.name for o in kernel.operands]
     wide = [o.name for o in kernel.operands if o.mode == "in" or set(o.axes) & set(kernel.inner)]
     fit = unit_condition(f, layout, kernel.outer[-1], names)
     rows = unit_condition(f, layout, kernel.inner[-1], wide)
-    long = f.s.emit(f"icmp sge i64 {innermost}, {plan.lanes}")
+    long = f.s.emit(f"icmp sge i64 {inner[-1]}, {plan.lanes}")
     rows = f.s.emit(f"and i1 {rows}, {long}")
+    few = f.s.emit(f"icmp sle i64 {product(f, inner)}, {MOST_ROWS}")
+    fit = f.s.emit(f"and i1 {fit}, {few}")
     return f.s.emit(f"and i1 {fit}, {f.s.emit(f'xor i1 {rows}, true')}")

@@ -5,8 +5,16 @@ from __future__ import annotations
 from theano.backends.cpu.accumulate import combined, later_wins, start_value
 from theano.backends.cpu.body import Body, Place, Value
 from theano.backends.cpu.driver import (
-    ONCE, advance, base_pointers, chunk_ranges, decompose, extents_of, from_word, load_scalars,
-    to_word, value_dtypes,
+    ONCE,
+    advance,
+    base_pointers,
+    chunk_ranges,
+    decompose,
+    extents_of,
+    from_word,
+    load_scalars,
+    to_word,
+    value_dtypes,
 )  # fmt: skip
 from theano.backends.cpu.emit import REGISTER_TYPES, Emitter
 from theano.backends.cpu.flow import Carried, Function, product
@@ -76,7 +84,8 @@ class Rows:
                     here = self._each(f, stage, pointers, here, at)
                     continue
                 ranges = ("0", strips, "0", inner[-1])
-                found = self._loop(next(splits), Row(pointers, here, at, *ranges[2:]), inner, ranges)
+                here_row = Row(pointers, here, at, *ranges[2:])
+                found = self._loop(next(splits), here_row, inner, ranges)
                 here = {**here, **{name: values[0] for name, values in found.items()}}
             return []
 

@@ -1,4 +1,4 @@
-"""Decisions about a kernel before any text is written: lanes, weights, what varies along an axis."""
+"""Decisions before any text is written: lanes, weights, what varies along an axis."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from theano.core import dtypes
 from theano.kernel import ir
 
 HEAVY = frozenset(
-    ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "softplus", "pow", "erf", "erfc", "div", "sqrt"]
-)
+    [
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin",
+        "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid",
+        "softplus", "pow", "erf", "erfc", "div", "sqrt",
+    ]
+)  # fmt: skip
 RARE = frozenset(
-    ["gamma", "lgamma", "psi", "trigamma", "erfcx", "erfinv", "erfcinv", "chi2sf", "gammainc", "gammaincc", "gammau", "gammal", "j0", "j1", "jv", "i0", "i1", "iv"]
-)
+    [
+        "gamma", "lgamma", "psi", "trigamma", "erfcx", "erfinv", "erfcinv", "chi2sf", "gammainc",
+        "gammaincc", "gammau", "gammal", "j0", "j1", "jv", "i0", "i1", "iv",
+    ]
+)  # fmt: skip
 _COST = {"cheap": 2, "heavy": 9, "rare": 400}
 BIG = 300  # statements from which on code size matters more than width
 
@@ -42,11 +49,21 @@ class Plan:
         """Lanes of the vector code; 1 where points must be taken one by one."""
         if self.one_by_one:
             return 1
-        found = {s.dtype for s in self.statements if hasattr(s, "dtype")}
-        found |= {o.dtype for o in self.kernel.operands} | {"float32"}
+        found = {"float32"}
+        for stage in self.kernel.stages:
+            if stage.kind == "loop" or not self.kernel.inner:
+                found |= {d for s in stage.body for d in self._held(s)}
         widest = max(found, key=lambda d: dtypes.ITEMSIZE[d])
         lanes = vector_width(widest, self.features)
         return lanes // 2 if len(self.statements) > BIG else lanes
+
+    def _held(self, s: ir.Stmt) -> tuple[str, ...]:
+        """What a statement has in every lane (positions of arg-accumulators are int32)."""
+        if isinstance(s, (ir.Load, ir.Store)):
+            return (self.kernel.operand(s.operand).dtype,)
+        if isinstance(s, (ir.Index, ir.Fail)) or getattr(s, "kind", "").startswith("arg"):
+            return ()
+        return (s.dtype,)
 
     @cached_property
     def masked(self) -> bool:
