@@ -286,7 +286,7 @@ def test_the_thread_does_it_by_itself(cache: ObjectCache) -> None:
         one = Step(2.25)
         thread = tiers._worker._thread
         if thread is not None:
-            thread.join(120)
+            thread.join(60)
     assert owner(one.f).level == 1
     assert tiers._worker._thread is None
 
@@ -412,7 +412,7 @@ if not child:
     assert tiers._worker._thread is None
     g = make(3)
     assert tiers._worker._thread is not None
-    tiers._worker._thread.join(120)
+    tiers._worker._thread.join(60)
     os._exit(0 if level(f) == level(g) == 1 else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 tiers.settle()

@@ -7,13 +7,13 @@ falls back to when a step fails, to raise the exact error.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from theano.compile.errors import raise_with_op
 from theano.core.config import config
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.tensor_type import TensorType

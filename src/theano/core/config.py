@@ -174,7 +174,7 @@ class Config(Section):
         if flag is None or not isinstance(flag.default, Computed):
             raise AttributeError(
                 f"There is no configuration flag {name!r}.{self._suggest(name)} "
-                f"print(theano.config) lists all."
+                f"print(theano.config) lists all"
             )
         value = flag.default.find(self)
         self._holder(name)[name.rpartition(".")[2]] = value

@@ -37,7 +37,7 @@ An ``out`` operand may be loaded once it has been stored at the same point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from theano.core.record import dataclass
 
 KINDS = ("add", "mul", "max", "min", "and", "or", "argmax", "argmin")
 

@@ -8,12 +8,12 @@ dtype unless ``result`` says otherwise. ``select`` takes a bool first; ``cast`` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from theano.core.errors import MissingSpelling
+from theano.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

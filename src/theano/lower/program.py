@@ -29,9 +29,10 @@ updates are committed last), so the caller can run the reference backend for the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from theano.core.record import dataclass
 from theano.kernel.ir import Kernel
 
 Arg = str | int | float | bool  # a register's name or a literal

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from theano.core.record import dataclass
 from theano.graph.nodes import Apply, Variable
 from theano.kernel import ir
 from theano.kernel.build import Builder, Val

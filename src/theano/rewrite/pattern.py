@@ -16,12 +16,12 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from theano.core.dtypes import COMPLEX, DISCRETE
+from theano.core.record import dataclass
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.registry import apply
 from theano.rewrite.engine import Rule, Uses, key_of

@@ -250,6 +250,10 @@ def local_fill_sink(node: Apply) -> Result:
     if not any(map(_may_be_fill, node.inputs)):
         return None
     values = [stretched_value(v) for v in node.inputs]
+    values = [
+        None if value is not None and _checks_sizes(v, node.inputs, values) else value
+        for v, value in zip(node.inputs, values, strict=True)
+    ]
     if all(value is None for value in values):
         return None
     made: Any = node.op(*(v if value is None else value
@@ -260,6 +264,29 @@ def local_fill_sink(node: Apply) -> Result:
             continue
         made = _refill(made, variable)
     return [made] if same_pattern(made, out) else None
+
+
+def _checks_sizes(
+    fill: Variable, inputs: Sequence[Variable], values: Sequence[Variable | None]
+) -> bool:
+    """Whether ``fill`` is an alloc whose sizes are not known to be those of the other inputs: it
+    stays, so that a mismatch still raises (reading it costs a kernel nothing)."""
+    node = owner_of(fill, "Alloc")
+    if node is None:
+        return False
+    others = [v for v, value in zip(inputs, values, strict=True) if value is None]
+    return bool(others) and not any(_has_sizes(other, node.inputs[1:]) for other in others)
+
+
+def _has_sizes(variable: Variable, sizes: Sequence[Variable]) -> bool:
+    for axis, (size, static) in enumerate(zip(sizes, variable.type.shape, strict=True)):
+        known = constant_value(size)
+        if known is not None and (known == 1 or known == static):
+            continue
+        owner = owner_of(size, "Shape_i")
+        if owner is None or owner.inputs[0] is not variable or owner.op.i != axis:
+            return False
+    return True
 
 
 def _may_be_fill(variable: Variable) -> bool:

@@ -7,7 +7,6 @@ in the process, the Fortran pointers that SciPy publishes. Without any, own loop
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import functools
 import os
 import sys
@@ -15,6 +14,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
+
+from theano.core.record import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +26,7 @@ ROUTINES: Final = tuple(
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Blas:
     """A BLAS library that native code can call.
 

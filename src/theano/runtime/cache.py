@@ -10,7 +10,6 @@ written (read-only or full disk) is left alone: the program then runs without it
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from theano.core import trace
+from theano.core.record import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ _TOUCH_AFTER: Final = 3600.0
 _STALE_TEMPORARY: Final = 3600.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class CacheStats:
     """What a cache did in this process, and what it holds on disk."""
 

@@ -9,7 +9,6 @@ stay in Python.
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import functools
 import importlib
 import sys
@@ -17,6 +16,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from theano.core.record import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ ALIGNED: Final = 0x100
 WRITEABLE: Final = 0x400
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Byte offsets of the object fields that native code reads."""
 

@@ -22,12 +22,12 @@ Native interface (all thread-safe):
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from theano.core.record import dataclass
 from theano.runtime import capi
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _HUGE_PAGE_BYTES: Final = 4 << 20
 _native: dict[str, int] = {}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class MemoryStats:
     """State of the recycler: bytes kept, their bound, and how requests were served."""
 

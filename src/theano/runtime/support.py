@@ -7,10 +7,10 @@ function needs it. The compiler is passed in, since this package lies below the 
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import threading
 from typing import TYPE_CHECKING, Protocol
 
+from theano.core.record import dataclass
 from theano.runtime import copying, gemm, memory, packing, threads
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Compiler(Protocol):
         """Return the linked module of ``ir_text``."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Target:
     """What the helper libraries must know about the processor."""
 
@@ -101,6 +101,10 @@ class Support:
             if group not in self._groups:
                 self._groups[group] = GROUPS[group](self)
             return self._groups[group]
+
+    def after_fork(self) -> None:
+        """In a forked child: no other thread is inside."""
+        self._lock = threading.RLock()
 
     def _compile(
         self, text: str, exports: Sequence[str], imports: Mapping[str, int]

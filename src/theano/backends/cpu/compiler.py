@@ -326,8 +326,10 @@ def _new_helpers(
     return support.Support(quick or compile_helper, target, blas.find(blas_choice))
 
 
-def forget_helper_calls() -> None:
-    """In a forked child: other threads that were making helper libraries are gone."""
+def forget_calls() -> None:
+    """In a forked child: other threads, which might have been in here, are gone."""
+    global swapping
+    swapping = threading.Lock()
     for found in _helpers.values():
         found.after_fork()
 

@@ -7,7 +7,6 @@ import functools
 import os
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from theano.backends.cpu import compiler, special, tiers
 from theano.backends.cpu.machine import disk_cache
 from theano.core.config import config
+from theano.core.record import dataclass
 from theano.core.threads import thread_count
 from theano.runtime import capi, threads
 from theano.runtime.pycfunction import make_builtin

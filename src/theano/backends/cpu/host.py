@@ -9,7 +9,6 @@ goes to the Python function ``fail(step, *args)``. Both are called after everyth
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 from theano.backends.cpu.compiler import COLD
 from theano.backends.cpu.emit import Emitter
@@ -17,6 +16,7 @@ from theano.backends.cpu.entry import SYMBOL, State
 from theano.backends.cpu.host_frame import SLOW, Frame
 from theano.backends.cpu.host_steps import Steps
 from theano.backends.cpu.render import render_kernel
+from theano.core.record import dataclass
 from theano.kernel.ir import Kernel
 from theano.lower import program as pg
 from theano.lower.memory import storage_roots, written

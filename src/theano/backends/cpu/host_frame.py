@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from theano.backends.cpu import memory, outlined
 from theano.backends.cpu.emit import Emitter
 from theano.backends.cpu.entry import State
 from theano.backends.cpu.flow import Function, product
+from theano.core.record import dataclass
 from theano.lower import program as pg
 from theano.runtime import capi
 

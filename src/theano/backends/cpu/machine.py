@@ -7,11 +7,12 @@ import functools
 from typing import Any
 
 from theano.core.config import config
+from theano.core.record import dataclass
 from theano.runtime import stamp
 from theano.runtime.cache import ObjectCache
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class HostFeatures:
     """The processor that code is generated for."""
 

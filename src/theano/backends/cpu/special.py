@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from dataclasses import dataclass
 from typing import Final
 
 from theano.core.errors import MissingSpelling
+from theano.core.record import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""Two tiers of code: what is made quickly runs at once, better code of it takes over a little later.
+"""Two tiers of code: what is made quickly runs at once, better code takes over a little later.
 
-Code generation at level 0 takes a fifth of the time of level 1; both give the same results, bit for
-bit. Where the disk cache has neither, level 0 is made, stored (together with its text) and used. A
-thread makes level 1 once nothing was compiled for `jit.tiers_delay` seconds: helper libraries first,
-then functions that are still alive. It stores the code, and points their built-ins to it. The state
-of helper libraries is not part of their code, so that both tiers share it.
+Code generation at level 0 takes a fifth of the time of level 1; both give the same results, bit
+for bit. Where the disk cache has neither, level 0 is made, stored (together with its text) and
+used. A thread makes level 1 once nothing was compiled for `jit.tiers_delay` seconds: helper
+libraries first, then functions that are still alive. It stores the code, and points their
+built-ins to it. The state of helper libraries is not part of their code: both tiers share it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import weakref
 import zlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from theano.backends.cpu import compiler
 from theano.core.config import config
@@ -128,7 +128,8 @@ def _quick(
     made = compiler.link(code, exports, imports, key, from_cache=False)
     made.level = 0
     if cache is not None:
-        cache.put(_quick_key(key), b"".join((_MAGIC, len(code).to_bytes(8, "little"), code, packed)))
+        size = len(code).to_bytes(8, "little")
+        cache.put(_quick_key(key), b"".join((_MAGIC, size, code, packed)))
     return made
 
 
@@ -184,7 +185,10 @@ class _Worker:
                 self._helpers = True
             else:
                 self._jobs.append(job)
-            self._due = time.monotonic() + config.jit.tiers_delay
+            due = time.monotonic() + config.jit.tiers_delay
+            if due < self._due:
+                self._changed.notify_all()  # the delay was made shorter
+            self._due = due
             if self._thread is None and not self._stopped:
                 thread = threading.Thread(target=self._run, name="theano-tiers", daemon=True)
                 try:
@@ -263,10 +267,10 @@ class _Worker:
 
     def _after_fork(self) -> None:
         """The thread is not here; it starts again with the next job."""
+        compiler.background.release()
         self._changed = threading.Condition()
         self._thread = None
-        compiler.forget_helper_calls()
-        compiler.background.release()
+        compiler.forget_calls()
 
 
 def _replace(job: _Job) -> None:

@@ -7,11 +7,10 @@ Functions* (2016), with the leading terms kept apart so that they can be summed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from theano.backends.cpu import coefficients as co
 from theano.backends.cpu import vecmath_exp
 from theano.backends.cpu.emit import Float
+from theano.core.record import dataclass
 
 _INF = float("inf")
 

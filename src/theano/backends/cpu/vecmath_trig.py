@@ -8,10 +8,10 @@ functions are outlined: their bodies have branches.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from theano.backends.cpu import coefficients as co
 from theano.backends.cpu.emit import Emitter, Float, float_literal
+from theano.core.record import dataclass
 
 _LIMIT = 1e5
 _TWO_OVER_PI = 0.6366197723675814
