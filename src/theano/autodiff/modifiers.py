@@ -40,7 +40,7 @@ class GradientModifier(TensorOp):
 
     def modify(self, x: Variable, g: Variable) -> Variable:
         """The gradient to pass on."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what it does to gradients")
 
     def L_op(
         self, inputs: Sequence[Variable], outputs: Sequence[Variable],

@@ -379,7 +379,7 @@ class Context:
         self, source: str, starts: Sequence[tuple[int, Any]], axes: Sequence[Move],
         dtype: str | None = None,
     ) -> str:  # fmt: skip
-        """An array that shares ``source``'s storage; ``axes``: (source axis or None, extent, step)."""
+        """An array that shares ``source``'s storage; ``axes``: (its axis or None, extent, step)."""
         name = self.fresh("w")
         fixed = tuple((axis, self.arg(start)) for axis, start in starts)
         moves = tuple(pg.ViewAxis(a, self.arg(n), self.arg(step)) for a, n, step in axes)

@@ -119,7 +119,7 @@ class CAReduce(TensorOp):
         return self._reduce(x.astype(op.acc_dtype, copy=False), op.axis)
 
     def _reduce(self, x: Any, axis: tuple[int, ...]) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no NumPy reference")
 
     def pre(self, k: Any, value: Any) -> Any:
         """What is accumulated, made from an element cast to ``acc_dtype``."""
@@ -345,7 +345,7 @@ class _ArgExtreme(_Extreme):
         return self._position(flat)
 
     def _position(self, x: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no NumPy reference")
 
 
 class Argmax(_ArgExtreme):

@@ -50,13 +50,16 @@ def scratch(module: Emitter, rank: int) -> str:
         some = f.s.emit(f"or i64 {size}, 1")
         pointer = f.s.emit(f"call ptr @th_scratch(ptr %slot, i64 {some})")
         empty = f.s.emit(f"icmp eq ptr {pointer}, null")
-        f.when(empty, [], lambda: [] if f.s.emit("call ptr @PyErr_NoMemory()") else [])
+
+        def complain() -> list[str]:
+            f.s.emit("call ptr @PyErr_NoMemory()")
+            return []
+
+        f.when(empty, [], complain)
         return [pointer]
 
     f.lines.append(f"  ret ptr {f.when(right, [('ptr', 'null')], take)[0]}")
-    module.definitions[symbol] = f.text(
-        f"internal ptr @{symbol}(ptr %slot, i64 %size{extents})"
-    )
+    module.definitions[symbol] = f.text(f"internal ptr @{symbol}(ptr %slot, i64 %size{extents})")
     return symbol
 
 
