@@ -125,3 +125,15 @@ def test_explain_a_function_and_an_expression(capsys, tmp_path):
         text = capsys.readouterr().out
         assert "Elemwise{exp,no_inplace}" in text
         assert "program" in text
+
+
+def test_explain_without_the_native_code(capsys, tmp_path):
+    file = tmp_path / "graphs.py"
+    file.write_text("import theano.tensor as T\nx = T.dvector('x')\ny = T.exp(x) + 1\n")
+    assert program.main(["explain", f"{file}:y"]) == 0
+    with_code = capsys.readouterr().out
+    assert program.main(["explain", "--no-code", f"{file}:y"]) == 0
+    without = capsys.readouterr().out
+    assert "memory plan" in without
+    assert "define " in with_code
+    assert "define " not in without

@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 USAGE: Final = """\
-usage: theano explain FILE:NAME
+usage: theano explain [--no-code] FILE:NAME
 
 Runs the Python file and explains what it calls NAME: a compiled function, or an expression (which
-is compiled with its inputs). Shows the graph, each rewrite pass, kernels, memory and code.
+is compiled with its inputs). Shows the graph, each rewrite pass, kernels, memory and code; the
+native code's text is long, --no-code leaves it out.
 """
 
 
 def main(arguments: Sequence[str]) -> int:
     """Explain; 2 if the arguments say nothing that can be explained."""
+    code = "--no-code" not in arguments
+    arguments = [a for a in arguments if a != "--no-code"]
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
         sys.stdout.write(USAGE)
         return 0 if arguments and arguments[0] in ("-h", "--help") else 2
@@ -30,10 +33,10 @@ def main(arguments: Sequence[str]) -> int:
     if name not in values:
         sys.stderr.write(f"theano explain: {path} defines no {name!r}\n")
         return 2
-    return _explain(values[name], name)
+    return _explain(values[name], name, code)
 
 
-def _explain(thing: Any, name: str) -> int:
+def _explain(thing: Any, name: str, code: bool) -> int:
     from theano.compile.explain import explain
     from theano.compile.function import function
     from theano.graph import traverse
@@ -49,5 +52,5 @@ def _explain(thing: Any, name: str) -> int:
             "expression\n"
         )
         return 2
-    sys.stdout.write(f"{explain(thing)}\n")
+    sys.stdout.write(f"{explain(thing, code)}\n")
     return 0
