@@ -18,6 +18,7 @@ import numpy as np
 
 import theano
 import theano.tensor as T
+from theano.backends.cpu import tiers
 
 # Per measurement, many times over; short enough that a disturbance spoils few of them.
 CALLS = 2000
@@ -56,6 +57,7 @@ def measure(
     """Seconds per call of this project ('new') and of NumPy: medians and minima."""
     ours, numpys, names, want = CASES[case](rng)
     result = eval(ours, dict(names))
+    tiers.settle()
     fine = np.allclose(result, want, rtol=1e-5, atol=1e-6)
     samples: dict[str, list[tuple[float, float]]] = {"new": [], "numpy": []}
     timers = {
