@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from theano.runtime.irtext import Function
 
 if TYPE_CHECKING:
     from theano.runtime.support import Target
+
+#: Tiles of so many rows, where products spend their time, add to C straight from registers.
+_OFTEN: Final = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,15 +121,39 @@ class GemmKernels:
 
         sums = f.loop(0, "%k", 1, [zero] * (tile.rows * tile.vectors), step)
         alpha = self._splat(f, "%alpha")
-        for number, total in enumerate(sums):
-            scaled = f.op(f"fmul {self.vector} {total}, {alpha}")
-            self._store_vector(f, scaled, buffer, number * self.lanes)
-        f.do(
-            f"call void @write_back(i64 {tile.rows}, i64 %cols, ptr {buffer}, i64 {width}, "
-            f"{self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
-        )
+        scaled = [f.op(f"fmul {self.vector} {total}, {alpha}") for total in sums]
+
+        def through_memory() -> None:
+            for number, value in enumerate(scaled):
+                self._store_vector(f, value, buffer, number * self.lanes)
+            f.do(
+                f"call void @write_back(i64 {tile.rows}, i64 %cols, ptr {buffer}, i64 {width}, "
+                f"{self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+            )
+
+        if tile.rows < _OFTEN:
+            through_memory()
+        else:
+            f.when(
+                f.both(
+                    f.op(f"icmp eq i64 %cols, {width}"), f.op("icmp eq i64 %sC1, 1"),
+                    f.op(f"fcmp une {self.kind} %beta, 0.0"),
+                ),
+                lambda: self._add_to_rows(f, tile, scaled),
+                through_memory,
+            )  # fmt: skip
         f.do("ret void")
         return f.text()
+
+    def _add_to_rows(self, f: Function, tile: _Tile, scaled: list[str]) -> None:
+        """``C = tile + beta C`` for a whole tile, as `_write_back` computes it."""
+        beta = self._splat(f, "%beta")
+        for r in range(tile.rows):
+            row = f.at(self.kind, "%C", f.binary("mul", "%sC0", r))
+            for v in range(tile.vectors):
+                old = self._load_vector(f, row, v * self.lanes)
+                total = self._fused(f, self.vector, beta, old, scaled[r * tile.vectors + v])
+                self._store_vector(f, total, row, v * self.lanes)
 
     def _write_back(self) -> str:
         """Write ``C = tile + beta C``; vectors where rows of C are contiguous."""

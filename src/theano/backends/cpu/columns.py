@@ -25,7 +25,7 @@ from theano.backends.cpu.flow import Function, product
 from theano.backends.cpu.schedule import Plan
 from theano.kernel import ir
 
-TILE_BYTES = 1 << 15  # of accumulators on the stack
+TILE_BYTES = 1 << 13  # of accumulators on the stack
 #: Rows taken per pass, by the number of statements.
 ROWS = ((4, 8), (12, 4))
 MOST_ROWS = (1 << 31) - 1  # positions of the best are int32
