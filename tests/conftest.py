@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,8 @@ os.environ["THEANO_FLAGS"] = ",".join(
     filter(None, (f"base_compiledir={_CACHE}", os.environ.get("THEANO_FLAGS", "")))
 )
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+sys.path.insert(0, str(Path(__file__).parent))  # builders.py, which several folders use
 
 from hypothesis import settings  # noqa: E402
 

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import pickle
-import pkgutil
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import t, var
 
-import theano.ops
 from theano import gradient as G
 from theano.graph.evaluate import reference_function
 from theano.graph.nodes import Apply, Op
-from theano.graph.registry import apply
-from theano.graph.tensor_type import TensorType
-
-for _module in pkgutil.iter_modules(theano.ops.__path__):
-    importlib.import_module(f"theano.ops.{_module.name}")
-
-
-class _Ops:
-    def __getattr__(self, name: str) -> Any:
-        return functools.partial(apply, name)
-
-
-t = _Ops()
-
-
-def var(name: str | None = None, ndim: int = 0, dtype: str = "float64") -> Any:
-    return TensorType(dtype, shape=(None,) * ndim)(name)
 
 
 def run(inputs: Any, outputs: Any, *values: Any) -> Any:

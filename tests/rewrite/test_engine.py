@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-import pkgutil
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import t, var
 
-import theano.ops
 from theano.core.config import change_flags
 from theano.graph.evaluate import reference_function
 from theano.graph.nodes import Apply, Op
 from theano.graph.registry import apply
-from theano.graph.tensor_type import TensorType
 from theano.graph.text import expression
 from theano.graph.traverse import ancestors, toposort
 from theano.rewrite import engine, pipeline
 from theano.rewrite.engine import Report, Rule
-
-for _module in pkgutil.iter_modules(theano.ops.__path__):
-    importlib.import_module(f"theano.ops.{_module.name}")
-
-
-class _Ops:
-    def __getattr__(self, name: str) -> Any:
-        return functools.partial(apply, name)
-
-
-t = _Ops()
-
-
-def var(name: str | None = None, ndim: int = 0, dtype: str = "float64") -> Any:
-    return TensorType(dtype, shape=(None,) * ndim)(name)
 
 
 def sweep(inputs: Any, outputs: Any, *rules: Rule) -> Any:

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-import pkgutil
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import t, var
 
-import theano.ops
 from theano import gradient as G
 from theano.core.config import change_flags
 from theano.graph.evaluate import reference_function
-from theano.graph.registry import apply
 from theano.graph.shared import TensorSharedVariable
 from theano.graph.tensor_type import TensorType
 from theano.graph.traverse import toposort
 from theano.rewrite import pipeline
 from theano.rewrite.engine import key_of
 
-for _module in pkgutil.iter_modules(theano.ops.__path__):
-    importlib.import_module(f"theano.ops.{_module.name}")
-
-
-class _Ops:
-    def __getattr__(self, name: str) -> Any:
-        return functools.partial(apply, name)
-
-
-t = _Ops()
 LEVELS = [None, "merge", "fast_compile", "fast_run", "stabilize"]
-
-
-def var(name: str | None = None, ndim: int = 0, dtype: str = "float64") -> Any:
-    return TensorType(dtype, shape=(None,) * ndim)(name)
 
 
 def shared(value: Any, name: str) -> Any:

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from builders import t
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import theano.ops
 from theano import gradient as G
 from theano.graph.evaluate import reference_function
-from theano.graph.registry import apply
 from theano.graph.tensor_type import TensorType
 from theano.rewrite import pipeline
 
-for _module in pkgutil.iter_modules(theano.ops.__path__):
-    importlib.import_module(f"theano.ops.{_module.name}")
-
-
-class _Ops:
-    def __getattr__(self, name: str) -> Any:
-        return functools.partial(apply, name)
-
-
-t = _Ops()
 PLACES = st.sampled_from([0, slice(1, 3), slice(None), slice(0, 2), -1])
 NUMBERS = st.sampled_from([0, 1, 2, -1, 0.5, np.float32(2)])
 

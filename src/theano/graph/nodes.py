@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from theano.core import trace
@@ -391,8 +391,3 @@ def compute_test_value(node: Apply) -> None:
     from theano.graph import testvalue
 
     testvalue.compute(node)
-
-
-def variables_of(nodes: Iterable[Apply]) -> list[Variable]:
-    """All outputs of ``nodes``, in order."""
-    return [output for node in nodes for output in node.outputs]

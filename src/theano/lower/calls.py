@@ -10,7 +10,6 @@ import numpy as np
 from theano.graph.nodes import Apply, Variable
 from theano.lower import program as pg
 from theano.lower.context import CannotLower, Context
-from theano.lower.uses import resolve
 
 BLAS_DTYPES = ("float32", "float64")
 
@@ -126,6 +125,3 @@ def python(low: Context, node: Apply) -> None:
     low.add(pg.PyCall(index, ins, tuple(outs)))
     for output, (name, _, _) in zip(node.outputs, outs, strict=True):
         low.define(output, name)
-
-
-__all__ = ["CALLS", "callable_natively", "extents_that_agree", "python", "resolve", "take_over"]

@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from theano.graph.nodes import Apply, Constant, Variable
-from theano.graph.tensor_type import TensorType
 from theano.kernel import ir, prims
 from theano.kernel.build import Builder, Val
 from theano.lower import program as pg
-from theano.lower.sizes import Atom, Sizes, canonical, root
+from theano.lower.sizes import Atom, Sizes, canonical
 from theano.lower.views import Views
 from theano.ops.shape import DimShuffle, Shape_i
 
@@ -480,6 +477,3 @@ class ScalarPoint:
     def index(self, axis: int) -> Val:
         """There is no axis to be at."""
         return self.k.const(0, "int64")
-
-
-__all__ = ["NATIVE_DTYPES", "CannotLower", "Context", "ScalarPoint", "TensorType", "np", "root"]

@@ -14,7 +14,7 @@ import numpy as np
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.tensor_type import TensorType
 from theano.ops.elemwise import Elemwise
-from theano.ops.shape import DimShuffle, Reshape, Shape_i
+from theano.ops.shape import DimShuffle, Shape_i
 
 
 class Size:
@@ -222,6 +222,3 @@ def _widens(node: Apply) -> bool:
     """Whether a cast keeps every value: a size may then go by the name that it had before."""
     given, wanted = (np.dtype(v.type.dtype) for v in (node.inputs[0], node.outputs[0]))
     return given.kind in "iu" and np.can_cast(given, wanted, "safe")
-
-
-__all__ = ["Atom", "Reshape", "Size", "Sizes", "canonical", "root"]

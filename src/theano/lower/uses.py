@@ -7,7 +7,6 @@ from typing import Any
 
 from theano.core.record import dataclass
 from theano.graph.nodes import Apply, Variable
-from theano.kernel import ir
 from theano.kernel.build import Builder, Val
 from theano.ops.creation import Alloc
 from theano.ops.elemwise import Elemwise
@@ -114,6 +113,3 @@ def uses_of(node: Apply) -> list[Use]:
         uses = [recorder.found[i] for i in sorted(recorder.found)]
     node.tag.uses = uses
     return uses
-
-
-__all__ = ["Recorder", "Use", "default_align", "ir", "resolve", "uses_of"]

@@ -45,9 +45,6 @@ class TensorOp(Op):
         """Per output, its extents as 0-d int64 variables or ints; None where data decide them."""
         raise NotImplementedError(f"{self} has no shape rule")
 
-    def batch_rule(self) -> None:
-        """Reserved for vectorisation over a leading axis."""
-
     def perform(
         self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]],
         params: Any = None,

@@ -33,6 +33,21 @@ def _check_inner(x: Any, y: Any, axis: int) -> None:
         )
 
 
+def _factors(x: Any, y: Any, batch: int, op: str, face: str) -> tuple[Any, Any, str]:
+    """Two factors (vectors or matrices behind ``batch`` dimensions) in their common dtype."""
+    x, y = as_tensor_variable(x), as_tensor_variable(y)
+    ranks = (batch + 1, batch + 2)
+    for position, v in enumerate((x, y)):
+        if v.type.ndim not in ranks:
+            raise TypeError(
+                f"{op}: input {position} (0-indexed) must have ndim of {ranks[0]} or {ranks[1]}, "
+                f"{v.type.ndim} given. Consider calling {face} instead."
+            )
+    _check_inner(x, y, batch)
+    dtype = dtypes.upcast(x.type.dtype, y.type.dtype)
+    return cast(x, dtype), cast(y, dtype), dtype
+
+
 class Dot(TensorOp):
     """The product of two arrays of 1 or 2 dimensions; their dtypes promote.
 
@@ -44,16 +59,7 @@ class Dot(TensorOp):
     lowering = "call"
 
     def make_node(self, x: Any, y: Any) -> Apply:
-        x, y = as_tensor_variable(x), as_tensor_variable(y)
-        for position, v in enumerate((x, y)):
-            if v.type.ndim not in (1, 2):
-                raise TypeError(
-                    f"theano.tensor.Dot: input {position} (0-indexed) must have ndim of 1 or 2, "
-                    f"{v.type.ndim} given. Consider calling theano.tensor.dot instead."
-                )
-        _check_inner(x, y, 0)
-        dtype = dtypes.upcast(x.type.dtype, y.type.dtype)
-        x, y = cast(x, dtype), cast(y, dtype)
+        x, y, dtype = _factors(x, y, 0, "theano.tensor.Dot", "theano.tensor.dot")
         shape = (*x.type.shape[:-1], *y.type.shape[1:])
         op = Dot() if dtype in NATIVE else DotPython()
         return Apply(op, [x, y], [TensorType(dtype, shape=shape)()])
@@ -182,17 +188,8 @@ class BatchedDot(TensorOp):
     why = "no batched BLAS call yet"
 
     def make_node(self, x: Any, y: Any) -> Apply:
-        x, y = as_tensor_variable(x), as_tensor_variable(y)
-        for position, v in enumerate((x, y)):
-            if v.type.ndim not in (2, 3):
-                raise TypeError(
-                    f"theano.tensor.blas.BatchedDot: input {position} (0-indexed) must have ndim "
-                    f"of 2 or 3, {v.type.ndim} given. Consider calling "
-                    "theano.tensor.batched_dot instead."
-                )
-        _check_inner(x, y, 1)
-        dtype = dtypes.upcast(x.type.dtype, y.type.dtype)
-        x, y = cast(x, dtype), cast(y, dtype)
+        op, face = "theano.tensor.blas.BatchedDot", "theano.tensor.batched_dot"
+        x, y, dtype = _factors(x, y, 1, op, face)
         first = x.type.shape[0] if y.type.shape[0] is None else y.type.shape[0]
         if first == 1 and x.type.shape[0] != 1:
             first = x.type.shape[0]

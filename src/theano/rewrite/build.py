@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from theano.core.dtypes import DISCRETE
-from theano.graph.nodes import Apply, Constant, Variable
+from theano.graph.nodes import Apply, Variable
 from theano.graph.registry import apply
 from theano.rewrite.engine import key_of
 from theano.rewrite.pattern import constant_value, same_kind, stretched
@@ -111,8 +111,3 @@ def nonnegative(variable: Variable) -> bool:
         elif not is_call(v, "Shape_i") or budget < 0:
             return False
     return True
-
-
-def all_constant(variables: Sequence[Variable]) -> bool:
-    """Whether all are constants."""
-    return all(isinstance(v, Constant) for v in variables)

@@ -258,8 +258,3 @@ def _has_calls(node: Apply, needed: set[str]) -> bool:
         return True
     found = {key_of(v.owner.op) for v in node.inputs if v.owner is not None}
     return needed <= found
-
-
-def is_float(*variables: Variable) -> bool:
-    """Whether all are arrays of real floats."""
-    return all(getattr(v.type, "dtype", "").startswith("float") for v in variables)
