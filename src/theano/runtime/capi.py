@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Functions of the CPython ABI; each is bound under its own name.
 PYTHON_FUNCTIONS: Final = (
     "Py_IncRef", "Py_DecRef", "PyErr_SetString", "PyErr_Occurred", "PyErr_Clear",
+    "PyErr_CheckSignals",
     "PyErr_NoMemory", "PyErr_SetObject", "PyEval_SaveThread", "PyEval_RestoreThread",
     "PyGILState_Ensure", "PyGILState_Release", "PyObject_Vectorcall", "PyObject_CallObject",
     "PyTuple_New", "PyTuple_SetItem", "PyTuple_GetItem", "PyTuple_Size",
@@ -231,7 +232,8 @@ def declarations() -> str:
 SIGNATURES: Final[Mapping[str, str]] = MappingProxyType({
     "Py_IncRef": "void @(ptr)", "Py_DecRef": "void @(ptr)",
     "PyErr_SetString": "void @(ptr, ptr)", "PyErr_SetObject": "void @(ptr, ptr)",
-    "PyErr_Occurred": "ptr @()", "PyErr_Clear": "void @()", "PyErr_NoMemory": "ptr @()",
+    "PyErr_CheckSignals": "i32 @()", "PyErr_Occurred": "ptr @()", "PyErr_Clear": "void @()",
+    "PyErr_NoMemory": "ptr @()",
     "PyEval_SaveThread": "ptr @()", "PyEval_RestoreThread": "void @(ptr)",
     "PyGILState_Ensure": "i32 @()", "PyGILState_Release": "void @(i32)",
     "PyObject_Vectorcall": "ptr @(ptr, ptr, i64, ptr)",

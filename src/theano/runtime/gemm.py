@@ -32,6 +32,9 @@ _MC: Final = 120
 _PARALLEL_WORK: Final = 150_000
 # Up to this many rows, packing B costs more than it saves.
 _DIRECT_ROWS: Final = 24
+# The same where rows of B are at most so far apart that few pages are touched at a time.
+_DIRECT_ROWS_NEAR: Final = 64
+_NEAR_BYTES: Final = 3072
 # Dot products of rows are used up to this many columns, from this many vectors on.
 _DOT_COLUMNS: Final = 12
 _DOT_VECTORS: Final = 6
@@ -318,7 +321,9 @@ class GemmText(GemmKernels):
         narrow = f.both(f.op(f"icmp sle i64 %n, {_DOT_COLUMNS}"), long, unit_a)
         single = f.both(f.op("icmp eq i64 %n, 1"), unit_a)
         f.leave_if(f.op(f"or i1 {narrow}, {single}"), lambda: f.do(self._call("dots")))
-        few = f.both(f.op(f"icmp sle i64 %m, {_DIRECT_ROWS}"), unit_b)
+        near = f.op(f"icmp sle i64 %sB0, {_NEAR_BYTES // self.size}")
+        most = f.op(f"select i1 {near}, i64 {_DIRECT_ROWS_NEAR}, i64 {_DIRECT_ROWS}")
+        few = f.both(f.op(f"icmp sle i64 %m, {most}"), unit_b)
         f.leave_if(few, lambda: f.do(self._call("direct")))
         if self.blas is not None:
             large = f.both(

@@ -30,9 +30,17 @@ def text(blas: Blas, letter: str, kind: str) -> str:
     """Return ``call_blas`` and, if the library has a thread setting, ``blas_enter/leave``."""
     parts = [_call_text(blas, letter, kind)]
     if blas.set_num_threads and blas.get_num_threads:
-        parts += ["declare void @th_blas_set_threads(i32)\ndeclare i32 @th_blas_get_threads()"]
-        parts += [_region("blas_enter", _enter), _region("blas_leave", _leave)]
+        parts.append(one_thread_text())
     return "\n".join(parts)
+
+
+def one_thread_text() -> str:
+    """``blas_enter(work)`` and ``blas_leave(work)``: between them the library has one thread.
+
+    They import ``th_blas_set_threads`` and ``th_blas_get_threads``, and the global ``th_pool``.
+    """
+    declared = "declare void @th_blas_set_threads(i32)\ndeclare i32 @th_blas_get_threads()\n"
+    return declared + _region("blas_enter", _enter) + _region("blas_leave", _leave)
 
 
 def _region(name: str, change: Callable[[Function, str, str], None]) -> str:

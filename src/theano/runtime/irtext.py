@@ -120,6 +120,60 @@ class Function:
 
         self.loop(start, stop, step, (), run)
 
+    def repeat(
+        self, carried: Sequence[tuple[str, str]], condition: Callable[[list[str]], str],
+        body: Callable[[list[str]], Sequence[str]],
+    ) -> list[str]:  # fmt: skip
+        """Write ``while (condition(values)) values = body(values)``; the values after it.
+
+        ``carried`` holds (type, initial value).
+        """
+        before, head, inside, after = self._block, *map(self.fresh, ("while", "do", "done"))
+        values = ["%" + self.fresh("c") for _ in carried]
+        self.do(f"br label %{head}")
+        self.start(head)
+        first = len(self._lines)
+        self._lines += [""] * len(carried)
+        go = condition(values)
+        self.do(f"br i1 {go}, label %{inside}, label %{after}")
+        self.start(inside)
+        following = body(values)
+        latch = self._block
+        self.do(f"br label %{head}")
+        for number, ((kind, start), name, later) in enumerate(
+            zip(carried, values, following, strict=True)
+        ):
+            phi = f"  {name} = phi {kind} [{start}, %{before}], [{later}, %{latch}]"
+            self._lines[first + number] = phi
+        self.start(after)
+        return values
+
+    def choose(
+        self, condition: str, otherwise: Sequence[tuple[str, str]],
+        yes: Callable[[], Sequence[str]], no: Callable[[], Sequence[str]] | None = None,
+    ) -> list[str]:  # fmt: skip
+        """Write ``condition ? yes() : no()`` of several values at once, and return them.
+
+        ``otherwise`` holds (type, value where the condition is false and there is no ``no``).
+        """
+        before, then, other, after = self._block, *map(self.fresh, ("then", "else", "join"))
+        self.do(f"br i1 {condition}, label %{then}, label %{other if no else after}")
+        self.start(then)
+        found = yes()
+        ends = self._block
+        self.do(f"br label %{after}")
+        rest: Sequence[str] = [value for _, value in otherwise]
+        if no:
+            self.start(other)
+            rest = no()
+            before = self._block
+            self.do(f"br label %{after}")
+        self.start(after)
+        return [
+            self.op(f"phi {kind} [{one}, %{ends}], [{two}, %{before}]")
+            for (kind, _), one, two in zip(otherwise, found, rest, strict=True)
+        ]
+
     def when(
         self, condition: str, yes: Callable[[], None], no: Callable[[], None] | None = None
     ) -> None:

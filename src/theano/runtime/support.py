@@ -11,7 +11,8 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from theano.core.record import dataclass
-from theano.runtime import copying, gemm, memory, packing, threads
+from theano.runtime import copying, gemm, memory, mt19937, packing, threads
+from theano.runtime.routines import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,6 +89,8 @@ class Support:
             group = SYMBOL_GROUP.get(name)
             if group is not None:
                 found[name] = self.library(group)[name]
+            elif table.of_symbol(name) is not None:
+                found[name] = self.library(name)[name]
         return found
 
     @property
@@ -96,10 +99,11 @@ class Support:
         return tuple(self._groups)
 
     def library(self, group: str) -> Mapping[str, int]:
-        """Return the symbols of the helper library ``group`` (a key of `GROUPS`)."""
+        """Return the symbols of a helper library: a key of `GROUPS`, or a routine's symbol."""
         with self._lock:
             if group not in self._groups:
-                self._groups[group] = GROUPS[group](self)
+                make = GROUPS.get(group)
+                self._groups[group] = self._routine(group) if make is None else make(self)
             return self._groups[group]
 
     def after_fork(self) -> None:
@@ -131,6 +135,19 @@ class Support:
     def _pack(self) -> Mapping[str, int]:
         return dict(self._compile(packing.pack_ir(), packing.EXPORTS, {}))
 
+    def _mt19937(self) -> Mapping[str, int]:
+        text = mt19937.mt_ir(self._target)
+        return dict(self._compile(text, mt19937.EXPORTS, mt19937.imports()))
+
+    def _routine(self, symbol: str) -> Mapping[str, int]:
+        found = table.of_symbol(symbol)
+        if found is None:
+            raise KeyError(symbol)
+        row, dtypes = found
+        text = row.text(symbol, dtypes, self._target)
+        imports = {**self.symbols(text.helpers), **text.imports}
+        return dict(self._compile(text.ir, (symbol,), imports))
+
     def _gemm(self, letter: str) -> Mapping[str, int]:
         kernels = gemm.GemmText(letter, self._target, self._blas)
         imports = self.symbols(("th_parallel", "th_pool", "th_alloc", "th_free"))
@@ -143,6 +160,7 @@ GROUPS: dict[str, Callable[[Support], Mapping[str, int]]] = {
     "memory": Support._memory,
     "copy": Support._copy,
     "pack": Support._pack,
+    mt19937.GROUP: Support._mt19937,
     "sgemm": lambda self: self._gemm("s"),
     "dgemm": lambda self: self._gemm("d"),
 }
@@ -153,6 +171,7 @@ SYMBOL_GROUP: dict[str, str] = {
     "th_nap": "threads",
     "th_launch": "threads",
     **dict.fromkeys(packing.EXPORTS, "pack"),
+    **dict.fromkeys(mt19937.EXPORTS, mt19937.GROUP),
     **dict.fromkeys(memory.EXPORTS, "memory"),
     "th_copy": "copy",
     "th_sgemm": "sgemm",

@@ -35,6 +35,8 @@ _SLOT: Final = {
     "ticket": 0, "fn": 8, "ctx": 9, "chunks": 10, "done": 16, "sleepers": 24, "workers": 32,
     "busy": 40, "start": 48, "started": 49,
 }  # fmt: skip
+#: Where the number of workers is, in words: callers have one thread more.
+WORKERS_SLOT: Final = _SLOT["workers"]
 _FUTEX: Final = {"x86_64": 202, "aarch64": 98}
 
 

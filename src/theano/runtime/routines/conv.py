@@ -1,0 +1,104 @@
+"""Correlations of images with kernels, along three axes.
+
+Images are (batch, channels, 3 axes), results (batch, filters, 3 axes), kernels (groups, filters of
+a group, channels of a group, 3 axes). The numbers are three strides, three dilations, and three
+numbers of zeros before the images (which may be negative); there are as many zeros behind as the
+extents of the result say. ``local`` and its kind take kernels for each position of the result,
+(groups, filters, 3 positions, channels, 3 axes), and any dtype.
+
+    conv(result, image, kernel)                 local(result, image, kernel)
+    conv_weights(kernel, image, result)         local_weights(kernel, image, result)
+                                                local_data(image, result, kernel)
+
+The gradient for images is a ``conv`` with kernels seen another way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from theano.runtime.routines import conv_meaning as meaning
+from theano.runtime.routines.base import Routine, Sample, Text
+
+if TYPE_CHECKING:
+    from theano.runtime.support import Target
+
+_NUMBERS: Final = ("int64",) * 9
+#: (batch, groups, channels and filters of a group, images, kernels, strides, dilations, zeros).
+_CALLS: Final = (
+    (2, 1, 3, 9, (7, 1, 19), (3, 1, 3), (1, 1, 1), (1, 1, 1), (1, 0, 1)),
+    (1, 1, 1, 20, (28, 1, 28), (5, 1, 5), (1, 1, 1), (1, 1, 1), (0, 0, 0)),
+    (18, 1, 5, 4, (6, 1, 6), (3, 1, 3), (1, 1, 1), (1, 1, 1), (1, 0, 1)),
+    (35, 1, 3, 6, (5, 1, 6), (3, 1, 3), (1, 1, 1), (1, 1, 1), (1, 0, 1)),
+    (21, 2, 2, 9, (6, 1, 5), (3, 1, 5), (2, 1, 1), (1, 1, 1), (2, 0, 4)),
+    (3, 2, 2, 5, (9, 1, 11), (3, 1, 2), (2, 1, 3), (1, 1, 1), (0, 0, 1)),
+    (2, 1, 2, 3, (5, 6, 7), (2, 3, 2), (1, 2, 1), (2, 1, 3), (1, 0, 2)),
+    (1, 3, 1, 1, (4, 5, 6), (2, 2, 3), (1, 1, 2), (1, 2, 1), (0, 3, -1)),
+    (40, 1, 2, 17, (1, 1, 9), (1, 1, 4), (1, 1, 2), (1, 1, 1), (0, 0, 2)),
+    (2, 1, 33, 34, (1, 1, 40), (1, 1, 1), (1, 1, 1), (1, 1, 1), (0, 0, 0)),
+    (0, 1, 2, 2, (3, 1, 3), (2, 1, 2), (1, 1, 1), (1, 1, 1), (0, 0, 0)),
+    (2, 1, 0, 2, (3, 1, 3), (2, 1, 2), (1, 1, 1), (1, 1, 1), (0, 0, 0)),
+    (2, 1, 2, 3, (3, 1, 3), (0, 1, 2), (1, 1, 1), (1, 1, 1), (0, 0, 0)),
+    (2, 1, 2, 3, (1, 1, 1), (2, 1, 2), (1, 1, 1), (9, 1, 9), (5, 0, 5)),
+    (1, 1, 70, 70, (6, 1, 10), (3, 1, 3), (1, 1, 1), (1, 1, 1), (1, 0, 1)),
+)  # fmt: skip
+
+
+def _arrays(rng: Any, call: Any, dtype: str, local: bool) -> tuple[dict[str, Any], Any]:
+    batch, groups, channels, filters, cells, taps, strides, dilations, zeros = call
+    axes = zip(cells, taps, strides, dilations, zeros, strict=True)
+    found = [max(0, (n + 2 * z - (k - 1) * d - 1) // s + 1) for n, k, s, d, z in axes]
+    positions = found if local else []
+    shapes = {
+        "image": (batch, groups * channels, *cells),
+        "result": (batch, groups * filters, *found),
+        "kernel": (groups, filters, *positions, channels, *taps),
+    }
+    arrays = {name: rng.uniform(-1, 1, shape) for name, shape in shapes.items()}
+    if dtype.startswith("int"):
+        arrays = {name: np.rint(4 * a) for name, a in arrays.items()}
+    numbers = (*strides, *dilations, *zeros)
+    return {name: a.astype(dtype) for name, a in arrays.items()}, numbers
+
+
+def _samples(order: str, dtypes: tuple[str, ...], local: bool) -> Any:
+    """Calls with strides, dilations, groups, one to three axes, and nothing."""
+
+    def make(rng: Any) -> Iterator[Sample]:
+        for dtype in dtypes:
+            for call in _CALLS[4:14] if local else _CALLS:
+                arrays, numbers = _arrays(rng, call, dtype, local)
+                yield Sample(tuple(arrays[name] for name in order.split()), numbers)
+
+    return make
+
+
+def _text(symbol: str, dtypes: tuple[str, ...], target: Target) -> Text:
+    from theano.runtime.routines.conv_forward import ForwardText
+    from theano.runtime.routines.conv_local import LocalText
+    from theano.runtime.routines.conv_weights import WeightsText
+
+    name = symbol.removeprefix("th_").partition("__")[0]
+    row = next(row for row in ROUTINES if row.name == name)
+    kinds = {"conv": ForwardText, "conv_weights": WeightsText}
+    return kinds.get(name, LocalText)(symbol, row, dtypes[0], target).text()
+
+
+_FLOATS: Final = ("float32", "float64")
+_ANY: Final = ("int32", "float32", "float64")
+
+ROUTINES: Final = (
+    Routine("conv", (5, 5, 6), 1, meaning.conv, _text, numbers=_NUMBERS, weight=600,
+            samples=_samples("result image kernel", _FLOATS, False)),
+    Routine("conv_weights", (6, 5, 5), 1, meaning.conv_weights, _text, numbers=_NUMBERS,
+            weight=600, samples=_samples("kernel image result", _FLOATS, False)),
+    Routine("local", (5, 5, 9), 1, meaning.local, _text, numbers=_NUMBERS, weight=1000,
+            samples=_samples("result image kernel", _ANY, True)),
+    Routine("local_data", (5, 5, 9), 1, meaning.local_data, _text, numbers=_NUMBERS, weight=1000,
+            samples=_samples("image result kernel", _ANY, True)),
+    Routine("local_weights", (9, 5, 5), 1, meaning.local_weights, _text, numbers=_NUMBERS,
+            weight=1000, samples=_samples("kernel image result", _ANY, True)),
+)  # fmt: skip

@@ -1,0 +1,474 @@
+"""What native convolutions share: extents as slots of a context, and packed images.
+
+Work is done on a *strip*: some rows (positions along the first axis) of one image. Its part of the
+image is packed with zeros around it. Where there is a stride S, cells are sorted by their remainder
+by S (their phase), so that neighbours in the result read neighbours in memory: tap k of phase
+(k D mod S) is then at a fixed distance from every position, and a table of distances (one per
+channel and tap) is all that the inner loops know of kernels, strides, dilations and axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from theano.runtime.irtext import Function
+from theano.runtime.routines.base import ITEMSIZE, KINDS, Part, Routine, Text, Writer
+from theano.runtime.routines.conv_local import ceil_div, product
+
+if TYPE_CHECKING:
+    from theano.runtime.support import Target
+
+#: Bytes of a packed strip that stay in the second cache beside results and kernels.
+_STRIP: Final = 256 << 10
+#: Elements that a packed strip may have.
+_LARGEST: Final = 2.0**28
+#: Strips are made smaller where there are fewer than this.
+_UNITS: Final = 8
+_AXES: Final = tuple(
+    f"{name}{axis}" for name in ("P", "I", "K", "s", "d", "b", "F", "E") for axis in range(3)
+)
+#: What the context holds: first what `in_parts` puts there, then extents, then tables.
+SLOTS: Final = (
+    "words", "grain", "mode", "status", "N", "G", "O", "C", *_AXES, "plane", "channel", "taps",
+    "rows", "strips", "distances", "kernels", "pitch", "wide", "block", "blocks", "chunks", "sums",
+    "columns", "width", "span", "channel_apart", "tap_apart", "cells",
+    "together",
+)  # fmt: skip
+HELPERS: Final = ("th_alloc", "th_free", "th_launch", "th_pool")
+_DECLARED: Final = """
+@th_pool = external global i8
+declare i64 @th_launch(ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64)
+declare ptr @th_alloc(i64)
+declare void @th_free(ptr)
+"""
+
+
+class _Axis(NamedTuple):
+    """An axis of images: extent, stride, zeros before, phases, packed extent, bytes."""
+
+    cells: str
+    stride: str
+    before: str
+    phases: str
+    extent: str
+    step: str
+
+
+class ConvText:
+    """Writes native convolutions for one dtype. ``y``, ``x``, ``w``: where the arrays are."""
+
+    y: int
+    x: int
+    w: int
+
+    def __init__(self, symbol: str, row: Routine, dtype: str, target: Target) -> None:
+        self.symbol, self.row = symbol, row
+        self.kind, self.size = KINDS[dtype], ITEMSIZE[dtype]
+        self.lanes = max(2, target.vector_bytes // self.size)
+        self.vector = f"<{self.lanes} x {self.kind}>"
+        self.many = target.vector_registers >= 32
+
+    # the module ----------------------------------------------------------------------------------
+
+    def text(self) -> Text:
+        """The module."""
+        bits = 8 * self.size
+        declared = [
+            f"declare {self.vector} @llvm.fmuladd.v{self.lanes}f{bits}({self.vector}, "
+            f"{self.vector}, {self.vector})",
+            _DECLARED,
+        ]
+        parts = [*declared, self._zero(), self._copy(), self._line(), self._pack(), self._turn()]
+        parts += [*self.functions()]
+        return Text("\n".join(parts), HELPERS)
+
+    def functions(self) -> list[str]:
+        """The other functions, the routine among them."""
+        raise NotImplementedError
+
+    def function(self, head: str) -> Writer:
+        """An internal function with a context."""
+        return Writer(self.symbol, self.row, f"internal {head}")
+
+    def part(self, name: str) -> Part:
+        """The function ``name`` does a part of some work: see `launch`."""
+        return Part(f"{name}", self.row)
+
+    def main(self) -> Writer:
+        """The routine, with its context and the extents in it."""
+        f = Writer(self.symbol, self.row)
+        f.do(f"%ctx = alloca [{len(SLOTS)} x i64], align 64")
+        f.do("store ptr %words, ptr %ctx, align 8")
+        self._extents(f)
+        return f
+
+    def launch(self, f: Writer, name: str, units: str, each: str, weight: int) -> None:
+        """Run ``NAME_part`` on units of ``each`` elements of this weight."""
+        own = f.at("i64", "%ctx", 1)
+        f.op(
+            f"call i64 @th_launch(ptr @th_pool, ptr @{name}_part, ptr %ctx, ptr {own}, "
+            f"i64 {units}, i64 {each}, i64 {weight}, i64 1, i64 2)"
+        )
+
+    # slots and memory ----------------------------------------------------------------------------
+
+    def put(self, f: Function, name: str, value: str) -> str:
+        """Keep a number in the context."""
+        f.do(f"store i64 {value}, ptr {f.at('i64', '%ctx', SLOTS.index(name))}, align 8")
+        return value
+
+    def get(self, f: Function, name: str) -> str:
+        """A number of the context."""
+        return f.op(f"load i64, ptr {f.at('i64', '%ctx', SLOTS.index(name))}, align 8")
+
+    def pointer(self, f: Function, name: str) -> str:
+        """An address of the context."""
+        return f.op(f"load ptr, ptr {f.at('i64', '%ctx', SLOTS.index(name))}, align 8")
+
+    def gets(self, f: Function, names: str) -> list[str]:
+        """Several numbers."""
+        return [self.get(f, name) for name in names.split()]
+
+    def alloc(self, f: Function, count: str, size: int = 0) -> str:
+        """Memory for ``count`` elements."""
+        return f.op(f"call ptr @th_alloc(i64 {f.binary('mul', count, size or self.size)})")
+
+    def free(self, f: Function, *blocks: str) -> None:
+        """Give memory back."""
+        for block in blocks:
+            f.do(f"call void @th_free(ptr {block})")
+
+    def load(self, f: Function, place: str) -> str:
+        """An element."""
+        return f.op(f"load {self.kind}, ptr {place}, align {self.size}")
+
+    def store(self, f: Function, value: str, place: str) -> None:
+        """The reverse."""
+        f.do(f"store {self.kind} {value}, ptr {place}, align {self.size}")
+
+    def load_vector(self, f: Function, place: str, lanes: int = 0) -> str:
+        """Neighbouring elements."""
+        return f.op(f"load <{lanes or self.lanes} x {self.kind}>, ptr {place}, align {self.size}")
+
+    def store_vector(self, f: Function, value: str, place: str, lanes: int = 0) -> None:
+        """The reverse."""
+        kind = f"<{lanes or self.lanes} x {self.kind}>"
+        f.do(f"store {kind} {value}, ptr {place}, align {self.size}")
+
+    def splat(self, f: Function, value: str) -> str:
+        """A vector of one value."""
+        one = f.op(f"insertelement {self.vector} poison, {self.kind} {value}, i32 0")
+        mask = f"<{self.lanes} x i32> zeroinitializer"
+        return f.op(f"shufflevector {self.vector} {one}, {self.vector} poison, {mask}")
+
+    def muladd(self, f: Function, a: str, b: str, c: str) -> str:
+        """``a b + c``."""
+        kind = self.vector
+        name = f"@llvm.fmuladd.v{self.lanes}f{8 * self.size}"
+        return f.op(f"call {kind} {name}({kind} {a}, {kind} {b}, {kind} {c})")
+
+    def element(self, f: Function, base: str, index: str | int) -> str:
+        """The address of an element behind ``base``."""
+        return f.at(self.kind, base, index)
+
+    # extents -------------------------------------------------------------------------------------
+
+    def _extents(self, f: Writer) -> None:
+        """Put what follows from the call into the context."""
+        values = {
+            "N": f.dim(self.y, 0), "G": f.dim(self.w, 0), "O": f.dim(self.w, 1),
+            "C": f.dim(self.w, 2), "F": "1",
+        }  # fmt: skip
+        for name in "NGOC":
+            self.put(f, name, values[name])
+        for axis in range(3):
+            stride, dilation, before = (f.number(3 * i + axis) for i in range(3))
+            p, k = f.dim(self.y, 2 + axis), f.dim(self.w, 3 + axis)
+            reach = f.binary("mul", f.smax(f.binary("sub", k, 1), 0), dilation)
+            aligned = f.op(f"icmp eq i64 {f.binary('srem', dilation, stride)}, 0")
+            phases = f.smin(stride, f.binary("add", reach, 1))
+            phases = f.op(f"select i1 {aligned}, i64 1, i64 {phases}")
+            span = f.binary("sdiv", reach, stride)
+            found = {
+                "P": p, "I": f.dim(self.x, 2 + axis), "K": k, "s": stride, "d": dilation,
+                "b": before, "F": phases, "E": f.binary("add", p, span),
+            }  # fmt: skip
+            values["F"] = f.binary("mul", values["F"], phases)
+            for name, value in found.items():
+                values[f"{name}{axis}"] = self.put(f, f"{name}{axis}", value)
+            if axis == 0:
+                values["span"] = self.put(f, "span", span)
+        taps = product(f, [values[f"K{axis}"] for axis in range(3)])
+        self.put(f, "taps", taps)
+        self._strips(f, values)
+
+    def _strips(self, f: Writer, values: dict[str, str]) -> None:
+        """How many rows a strip has, so that it stays in the cache and there are some strips."""
+        line = f.smax(f.binary("mul", values["E1"], values["E2"]), 1)
+        phased = f.binary("mul", values["F"], line)
+        cost = f.smax(f.binary("mul", self.strip_channels(f), phased), 1)
+        count = values["P0"]
+        most = f.binary("sub", f.binary("udiv", str(_STRIP // self.size), cost), values["span"])
+        images = f.binary("mul", values["N"], values["G"])
+        share = ceil_div(f, f.binary("mul", count, images), str(_UNITS))
+        least = ceil_div(f, str(12 * self.lanes), line)
+        rows = f.smax(f.smin(f.smin(most, share), count), f.smin(least, count))
+        rows = f.smax(rows, 1)
+        strips = ceil_div(f, count, rows)
+        rows = f.smax(ceil_div(f, count, f.smax(strips, 1)), 1)
+        self.put(f, "rows", rows)
+        self.put(f, "strips", strips)
+        self.put(f, "E0", f.binary("add", rows, values["span"]))
+        plane = f.binary("mul", f.binary("add", rows, values["span"]), line)
+        self.put(f, "plane", plane)
+        self.put(f, "channel", f.binary("mul", plane, values["F"]))
+
+    def fits(self, f: Writer) -> str:
+        """Whether a packed strip is no larger than memory: huge dilations spread it out."""
+        total = "1.0"
+        for name in ("C", "F0", "F1", "F2", "E0", "E1", "E2"):
+            extent = f.op(f"sitofp i64 {self.get(f, name)} to double")
+            total = f.op(f"fmul double {total}, {extent}")
+        return f.op(f"fcmp ole double {total}, {_LARGEST}")
+
+    def strip_channels(self, f: Writer) -> str:
+        """How many channels are packed at once."""
+        return f.dim(self.w, 2)
+
+    def distances(self, f: Writer, channels: str, more: int = 0) -> str:
+        """A table: the distance in bytes of each (channel, tap) from a position; its address.
+
+        ``more`` entries behind are 0.
+        """
+        count = f.binary("mul", channels, self.get(f, "taps"))
+        table = self.alloc(f, f.binary("add", count, more), 8)
+        extents = [self.gets(f, f"K{i} s{i} d{i} F{i} E{i}") for i in range(3)]
+        plane, channel = self.gets(f, "plane channel")
+
+        def one(q: str) -> None:
+            rest, phase, place = q, "0", "0"
+            parts = []
+            for taps, stride, dilation, _, _ in reversed(extents):
+                k = f.binary("mul", f.binary("urem", rest, taps), dilation)
+                rest = f.binary("udiv", rest, taps)
+                parts.append((f.binary("urem", k, stride), f.binary("udiv", k, stride)))
+            for (left, whole), (_, _, _, phases, extent) in zip(
+                reversed(parts), extents, strict=True
+            ):
+                phase = f.binary("add", f.binary("mul", phase, phases), left)
+                place = f.binary("add", f.binary("mul", place, extent), whole)
+            place = f.binary("add", place, f.binary("mul", phase, plane))
+            place = f.binary("add", place, f.binary("mul", rest, channel))
+            distance = f.binary("mul", place, self.size)
+            f.do(f"store i64 {distance}, ptr {f.at('i64', table, q)}, align 8")
+
+        f.each(0, count, 1, one)
+        if more:
+            f.each(count, f.binary("add", count, more), 1, lambda q: f.do(
+                f"store i64 0, ptr {f.at('i64', table, q)}, align 8"))  # fmt: skip
+        self.put(f, "distances", f.op(f"ptrtoint ptr {table} to i64"))
+        return table
+
+    # packing -------------------------------------------------------------------------------------
+
+    def _runs(self, f: Function, body: Callable[[str, int], None]) -> None:
+        """``body(i, width)`` for vectors that cover ``%count`` elements; the last two may overlap.
+
+        It ends the function.
+        """
+        width = self.lanes
+        while width > 1:
+            enough = f.op(f"icmp sge i64 %count, {width}")
+            last = f.binary("sub", "%count", width)
+
+            def cover(width: int = width, last: str = last) -> None:
+                if width == self.lanes:
+                    f.each(0, last, width, lambda i: body(i, width))
+                else:
+                    body("0", width)
+                body(last, width)
+
+            f.leave_if(enough, cover)
+            width //= 2
+        f.leave_if(f.op("icmp eq i64 %count, 1"), lambda: body("0", 1))
+        f.do("ret void")
+
+    def _zero(self) -> str:
+        f = Function("internal void @zero(ptr %to, i64 %count)")
+        self._runs(f, lambda i, width: self.store_vector(
+            f, "zeroinitializer", self.element(f, "%to", i), width))  # fmt: skip
+        return f.text()
+
+    def _copy(self) -> str:
+        """Copy elements; strides are in bytes."""
+        f = Function("internal void @copy(ptr %to, i64 %step, ptr %of, i64 %stride, i64 %count)")
+        tight = f.both(*(f.op(f"icmp eq i64 {s}, {self.size}") for s in ("%step", "%stride")))
+
+        loose = f.op(f"xor i1 {tight}, true")
+        f.leave_if(loose, lambda: self._gather(f))
+        self._runs(f, lambda i, width: self.store_vector(
+            f, self.load_vector(f, self.element(f, "%of", i), width),
+            self.element(f, "%to", i), width))  # fmt: skip
+        return f.text()
+
+    def _gather(self, f: Function) -> None:
+        """Copy elements one by one; every second one of a line by vectors."""
+        apart = f.both(
+            f.op(f"icmp eq i64 %step, {self.size}"), f.op(f"icmp eq i64 %stride, {2 * self.size}")
+        )
+        # A vector of pairs reads one element more than is needed: not at the very end.
+        pairs = f.op(f"select i1 {apart}, i64 {f.binary('sub', '%count', 1)}, i64 0")
+        at, width = "0", self.lanes
+        while width >= min(4, self.lanes):
+            many = f.binary("sdiv", f.binary("sub", pairs, at), width)
+            stop = f.binary("add", at, f.binary("mul", f.smax(many, 0), width))
+            kind = f"<{2 * width} x {self.kind}>"
+            picks = ", ".join(f"i32 {2 * i}" for i in range(width))
+
+            def some(i: str, width: int = width, kind: str = kind, picks: str = picks) -> None:
+                both = self.load_vector(f, self.element(f, "%of", f.binary("mul", i, 2)), 2 * width)
+                half = f.op(
+                    f"shufflevector {kind} {both}, {kind} poison, <{width} x i32> <{picks}>"
+                )
+                self.store_vector(f, half, self.element(f, "%to", i), width)
+
+            f.each(at, stop, width, some)
+            at, width = stop, width // 2
+
+        def one(i: str) -> None:
+            value = self.load(f, f.at("i8", "%of", f.binary("mul", i, "%stride")))
+            self.store(f, value, f.at("i8", "%to", f.binary("mul", i, "%step")))
+
+        f.each(at, "%count", 1, one)
+
+    def _line(self) -> str:
+        """Write a line of ``%extent`` cells: zeros, cells from ``%start`` to ``%stop``, zeros."""
+        f = Function(
+            "internal void @line(ptr %to, ptr %of, i64 %start, i64 %stop, i64 %extent, i64 %step)"
+        )
+        count, rest = f.binary("sub", "%stop", "%start"), f.binary("sub", "%extent", "%stop")
+        before, after = (f.op(f"icmp sgt i64 {n}, 0") for n in ("%start", rest))
+        f.when(before, lambda: f.do("call void @zero(ptr %to, i64 %start)"))
+        to, end = self.element(f, "%to", "%start"), self.element(f, "%to", "%stop")
+        f.do(f"call void @copy(ptr {to}, i64 {self.size}, ptr %of, i64 %step, i64 {count})")
+        f.when(after, lambda: f.do(f"call void @zero(ptr {end}, i64 {rest})"))
+        f.do("ret void")
+        return f.text()
+
+    def _pack(self) -> str:
+        """Pack ``count`` channels from ``first`` on of a strip of image n."""
+        f = self.function(
+            "void @pack(ptr %ctx, i64 %n, i64 %first, i64 %count, i64 %row, i64 %rows, ptr %to)"
+        )
+        f.do("%words = load ptr, ptr %ctx, align 8")
+        step = [f.stride(self.x, i) for i in range(5)]
+        image = f.place(f.pointer(self.x), ("%n", step[0]), ("%first", step[1]))
+        axes = [
+            _Axis._make([*self.gets(f, f"I{i} s{i} b{i} F{i} E{i}"), step[2 + i]]) for i in range(3)
+        ]
+        plane, channel = self.gets(f, "plane channel")
+
+        def one(c: str) -> None:
+            of = f.place(image, (c, step[1]))
+            base = self.element(f, "%to", f.binary("mul", c, channel))
+
+            def phase(axis: int, number: str, phases: list[str]) -> None:
+                if axis == 3:
+                    to = self.element(f, base, f.binary("mul", number, plane))
+                    self._plane(f, axes, phases, of, to)
+                    return
+                count = axes[axis].phases
+                f.each(0, count, 1, lambda r: phase(
+                    axis + 1, f.binary("add", f.binary("mul", number, count), r), [*phases, r]
+                ))  # fmt: skip
+
+            phase(0, "0", [])
+
+        f.each(0, "%count", 1, one)
+        f.do("ret void")
+        return f.text()
+
+    def _plane(
+        self, f: Writer, axes: Sequence[_Axis], phases: Sequence[str], of: str, to: str
+    ) -> None:
+        """Pack the cells of one phase of a channel."""
+        last = axes[2]
+        origin = f.binary("sub", phases[2], last.before)
+        low = ceil_div(f, f.binary("sub", 0, origin), last.stride)
+        low = f.smin(f.smax(low, 0), last.extent)
+        high = ceil_div(f, f.binary("sub", last.cells, origin), last.stride)
+        high = f.smin(f.smax(high, low), last.extent)
+        step = f.binary("mul", last.step, last.stride)
+        first = f.binary("add", f.binary("mul", low, last.stride), origin)
+        of = f.place(of, (first, last.step))
+
+        def at(index: str, axis: _Axis, phase: str, base: str) -> tuple[str, str]:
+            i = f.binary("add", f.binary("mul", index, axis.stride), phase)
+            i = f.binary("sub", i, axis.before)
+            return f.place(base, (i, axis.step)), f.op(f"icmp ult i64 {i}, {axis.cells}")
+
+        def row(a: str) -> None:
+            where, inside = at(f.binary("add", a, "%row"), axes[0], phases[0], of)
+            start = f.binary("mul", a, axes[1].extent)
+
+            def column(b: str) -> None:
+                place, there = at(b, axes[1], phases[1], where)
+                number = f.binary("mul", f.binary("add", start, b), last.extent)
+                full = f.both(inside, there)
+                one, two = (f.op(f"select i1 {full}, i64 {n}, i64 0") for n in (low, high))
+                f.do(
+                    f"call void @line(ptr {self.element(f, to, number)}, ptr {place}, i64 {one}, "
+                    f"i64 {two}, i64 {last.extent}, i64 {step})"
+                )
+
+            f.each(0, axes[1].extent, 1, column)
+
+        f.each(0, f.binary("add", "%rows", self.get(f, "span")), 1, row)
+
+    def _turn(self) -> str:
+        """``to[p, o] = of[o, p]``: blocks of vectors are turned in registers."""
+        f = Function(
+            "internal void @turn(ptr %to, i64 %wide, ptr %of, i64 %apart, i64 %filters, i64 %count)"
+        )
+        whole, full = (f.binary("and", n, -self.lanes) for n in ("%filters", "%count"))
+
+        def one(o: str, p: str) -> None:
+            source = f.at("i8", "%of", f.binary("mul", o, "%apart"))
+            index = f.binary("add", f.binary("mul", p, "%wide"), o)
+            self.store(f, self.load(f, self.element(f, source, p)), self.element(f, "%to", index))
+
+        def block(o: str, p: str) -> None:
+            start = self.element(f, f.at("i8", "%of", f.binary("mul", o, "%apart")), p)
+            values = [
+                self.load_vector(f, f.at("i8", start, f.binary("mul", "%apart", i)))
+                for i in range(self.lanes)
+            ]
+            to = self.element(f, "%to", f.binary("add", f.binary("mul", p, "%wide"), o))
+            for i, value in enumerate(self._turned(f, values)):
+                self.store_vector(f, value, self.element(f, to, f.binary("mul", "%wide", i)))
+
+        def filters(o: str) -> None:
+            f.each(0, full, self.lanes, lambda p: block(o, p))
+            last = f.binary("add", o, self.lanes)
+            f.each(o, last, 1, lambda i: f.each(full, "%count", 1, lambda p: one(i, p)))
+
+        f.each(0, whole, self.lanes, filters)
+        f.each(whole, "%filters", 1, lambda o: f.each(0, "%count", 1, lambda p: one(o, p)))
+        f.do("ret void")
+        return f.text()
+
+    def _turned(self, f: Function, values: list[str]) -> list[str]:
+        """Columns of a square of rows: halves are interleaved log2(lanes) times."""
+        lanes, half = self.lanes, self.lanes // 2
+        kind, mask = self.vector, f"<{lanes} x i32>"
+        low = [i // 2 + lanes * (i % 2) for i in range(lanes)]
+        masks = [f"<{', '.join(f'i32 {pick + part}' for pick in low)}>" for part in (0, half)]
+        rounds = lanes.bit_length() - 1
+        for _ in range(rounds):
+            values = [
+                f.op(f"shufflevector {kind} {a}, {kind} {b}, {mask} {picks}")
+                for a, b in zip(values[:half], values[half:], strict=True)
+                for picks in masks
+            ]
+        return values
