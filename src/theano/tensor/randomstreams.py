@@ -1,0 +1,5 @@
+"""An old address of ``RandomStreams``."""
+
+from theano.tensor.shared_randomstreams import RandomStreams
+
+__all__ = ["RandomStreams"]
