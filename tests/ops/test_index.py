@@ -165,6 +165,10 @@ def test_more_bad_indices():
         x[[True, False]]
     with pytest.raises(IndexError):
         reference(lambda v: v[5], normal(3))
+    with pytest.raises(IndexError):
+        T.zeros((3, 2))[5].eval()
+    with pytest.raises(IndexError):
+        theano.function([x], T.zeros_like(x[:2])[[5]])(normal(3, 3))
 
 
 def test_names():
@@ -394,6 +398,11 @@ def test_take_modes():
             both(lambda v, i, mode=mode: T.take(v, i, mode=mode), x, indices),
             np.take(x, indices, mode=mode),
         )
+    for mode in ("clip", "wrap", "raise"):
+        with pytest.raises(IndexError):
+            both(lambda v, i, mode=mode: T.take(v, i, mode=mode), np.zeros(0), np.array([0]))
+        empty = both(lambda v, i, mode=mode: T.take(v, i, mode=mode), x, np.zeros(0, dtype=int))
+        assert empty.shape == (0,)
     with pytest.raises(ValueError, match="mode"):
         T.take(T.vector(), [0], mode="other")
     with pytest.raises(ValueError, match="axis"):

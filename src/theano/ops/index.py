@@ -9,6 +9,7 @@ import numpy as np
 
 from theano.core import dtypes
 from theano.core.errors import AsTensorError
+from theano.graph.generic import NoneTypeT, SliceType
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.registry import apply, register
 from theano.ops import index_spec as spec
@@ -17,6 +18,7 @@ from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, constant, zeros_of
 from theano.ops.dimshuffle import dimshuffle
 from theano.ops.extents import SHARES_INPUT, disconnected, size_of
+from theano.ops.slices import known_parts, slice_bounds
 
 
 class Subtensor(TensorOp):
@@ -160,15 +162,38 @@ def getitem(x: Any, key: Any) -> Any:
     1
     """
     x = as_tensor_variable(x)
-    entries = _expand_masks(x, _expand_ellipsis(x, [_classified(e) for e in _as_tuple(key)]))
+    given = [_classified(e) for e in _as_tuple(key)]
+    entries = _expand_masks(x, _expand_ellipsis(x, given))
     if any(isinstance(e, Variable) and e.type.ndim > 0 for e in entries):
-        from theano.ops.index_advanced import advanced
+        return _advanced(x, entries, given)
+    plain = [entry for entry in entries if entry is not None]
+    if len(plain) < len(entries) and all(map(spec.is_full, plain)):
+        return _with_new_axes(x, entries)
+    idx_list, inputs = spec.pack(plain)
+    part = Subtensor(idx_list)(x, *inputs)
+    return _with_new_axes(part, entries) if len(plain) < len(entries) else part
 
+
+def _advanced(x: Any, entries: list[Any], given: Sequence[Any]) -> Any:
+    """Indexing with arrays. An ellipsis between arrays sets them apart even if it is empty: then
+    it is taken as a new axis, which is dropped from the result."""
+    from theano.ops.index_advanced import advanced
+
+    place = next((i for i, entry in enumerate(given) if entry is Ellipsis), None)
+    if place is None or sum(map(_consumed, given)) < x.type.ndim:
         return advanced(x, entries)
-    if None in entries:
-        x, entries = _insert_axes(x, entries)
-    idx_list, inputs = spec.pack(entries)
-    return Subtensor(idx_list)(x, *inputs)
+    if not any(map(_is_array, given[:place])) or not any(map(_is_array, given[place + 1 :])):
+        return advanced(x, entries)
+    gap = sum(e.type.ndim if _is_mask(e) else 1 for e in given[:place])
+    part = advanced(x, [*entries[:gap], None, *entries[gap:]])
+    batch = max(e.type.ndim for e in entries if isinstance(e, Variable))
+    dropped = batch + sum(not isinstance(e, Variable) for e in entries[:gap])
+    return dimshuffle(part, *(d for d in range(part.type.ndim) if d != dropped))
+
+
+def _is_array(entry: Any) -> bool:
+    """Whether an entry counts as an index array (an integer beside one does)."""
+    return isinstance(entry, Variable) and not is_slice(entry)
 
 
 def _as_tuple(key: Any) -> tuple[Any, ...]:
@@ -178,8 +203,11 @@ def _as_tuple(key: Any) -> tuple[Any, ...]:
 
 
 def _classified(entry: Any) -> Any:
-    """None, Ellipsis, a slice of index variables, or an integer or bool variable."""
-    if entry is None or entry is Ellipsis:
+    """None, Ellipsis, a slice of index variables, or an integer or bool variable; a variable for a
+    slice of which only the value is known."""
+    if isinstance(entry, Variable):
+        entry = _object(entry)
+    if entry is None or entry is Ellipsis or is_slice(entry):
         return entry
     if isinstance(entry, slice):
         bounds = (None if part is None else scalar_part(part) for part in spec.parts(entry))
@@ -187,6 +215,19 @@ def _classified(entry: Any) -> Any:
     if isinstance(entry, (bool, int, np.bool_, np.integer)):
         return spec.scalar_index(entry)
     return _array_index(entry)
+
+
+def is_slice(entry: Any) -> bool:
+    """Whether ``entry`` is a variable for a slice."""
+    return isinstance(entry, Variable) and isinstance(entry.type, SliceType)
+
+
+def _object(entry: Variable) -> Any:
+    """The None, or the slice of variables, that a variable is known to be; else itself."""
+    if isinstance(entry.type, NoneTypeT):
+        return None
+    found = known_parts(entry) if is_slice(entry) else None
+    return entry if found is None else found
 
 
 def _array_index(entry: Any) -> Any:
@@ -229,11 +270,15 @@ def _holds_bool(items: Any) -> bool:
     )
 
 
+def _is_mask(entry: Any) -> bool:
+    return isinstance(entry, Variable) and getattr(entry.type, "dtype", "") == "bool"
+
+
 def _consumed(entry: Any) -> int:
     """How many dimensions of the array an entry uses up."""
     if entry is None or entry is Ellipsis:
         return 0
-    is_mask = isinstance(entry, Variable) and entry.type.dtype == "bool"
+    is_mask = _is_mask(entry)
     return int(entry.type.ndim) if is_mask else 1
 
 
@@ -251,12 +296,15 @@ def _expand_ellipsis(x: Any, entries: list[Any]) -> list[Any]:
 
 
 def _expand_masks(x: Any, entries: list[Any]) -> list[Any]:
-    """Bool masks become the int64 vectors of where they hold."""
+    """Bool masks become the int64 vectors of where they hold; slices that are only known as values
+    get the bounds that these give."""
     result: list[Any] = []
     axis = 0
     for entry in entries:
         used = _consumed(entry)
-        if isinstance(entry, Variable) and entry.type.dtype == "bool":
+        if is_slice(entry):
+            result.append(slice(*slice_bounds(entry, size_of(x, axis))))
+        elif _is_mask(entry):
             extents = [size_of(x, axis + i) for i in range(used)]
             result.extend(apply("mask_indices", entry, extents))
         else:
@@ -265,15 +313,17 @@ def _expand_masks(x: Any, entries: list[Any]) -> list[Any]:
     return result
 
 
-def _insert_axes(x: Any, entries: list[Any]) -> tuple[Any, list[Any]]:
-    """New axes made by dimshuffle, before indexing."""
+def _with_new_axes(part: Any, entries: Sequence[Any]) -> Any:
+    """The new axes among ``entries``, made by a dimshuffle of the part that the others take."""
     pattern: list[Any] = []
     axis = 0
     for entry in entries:
-        pattern.append("x" if entry is None else axis)
-        axis += entry is not None
-    pattern += range(axis, x.type.ndim)
-    return dimshuffle(x, *pattern), [spec.FULL if entry is None else entry for entry in entries]
+        if entry is None:
+            pattern.append("x")
+        elif isinstance(entry, slice):
+            pattern.append(axis)
+            axis += 1
+    return dimshuffle(part, *pattern, *range(axis, part.type.ndim))
 
 
 register("getitem", getitem)

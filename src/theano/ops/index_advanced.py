@@ -17,13 +17,10 @@ from theano.graph.registry import apply, register
 from theano.ops import index_spec as spec
 from theano.ops import sizes
 from theano.ops.base import TensorOp
-from theano.ops.basic import as_tensor_variable, cast, zeros_of
-from theano.ops.dimshuffle import dimshuffle
-from theano.ops.extents import disconnected, size_of, sizes_of
+from theano.ops.basic import as_tensor_variable, zeros_of
+from theano.ops.extents import disconnected, size_of
 from theano.ops.index import getitem
-from theano.ops.index_set import IncOp, set_subtensor
-from theano.ops.reshape import Reshape
-from theano.ops.shape_checks import patternbroadcast
+from theano.ops.index_set import IncOp, check_value
 
 
 class AdvancedSubtensor1(TensorOp):
@@ -53,6 +50,10 @@ class AdvancedSubtensor1(TensorOp):
         ndim = node.inputs[0].type.ndim
         return (m.gather(0, {0: row}, (None, *range(1, ndim))),)
 
+    def gathers(self, node: Apply) -> list[tuple[int, int]]:
+        """(input, dimension of x that it indexes) for every index array."""
+        return [(1, 0)]
+
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         x, ilist = input_shapes
         return [(ilist[0], *x[1:])]
@@ -69,10 +70,21 @@ class AdvancedSubtensor1(TensorOp):
         x, ilist = inputs
         if x.type.dtype in dtypes.DISCRETE:
             return [zeros_of(x), disconnected()]
+        if self.sparse_grad or x.type.sparse_grad:
+            return [_sparse_rows(x, output_grads[0], ilist), disconnected()]
         return [AdvancedIncSubtensor1()(zeros_of(x), output_grads[0], ilist), disconnected()]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None if eval_points[0] is None else self(eval_points[0], inputs[1])]
+
+
+def _sparse_rows(x: Any, g: Any, ilist: Any) -> Any:
+    """The gradient of rows of the matrix ``x`` as a sparse matrix."""
+    if x.type.ndim != 2:
+        raise TypeError(f"sparse gradients are for matrices, and {x} has type {x.type}")
+    import theano.ops.sparse as sparse
+
+    return sparse.construct_sparse_from_list(x, g, ilist)
 
 
 class AdvancedIncSubtensor1(IncOp):
@@ -90,16 +102,21 @@ class AdvancedIncSubtensor1(IncOp):
         self.reader = AdvancedSubtensor1()
 
     def reference(self, node: Apply, x: Any, y: Any, ilist: Any) -> Any:
-        return _write(x, (ilist,), y, self.set_instead_of_inc)
+        return _write(node, x, (ilist,), y)
+
+    def entries(self, node: Apply) -> list[Any]:
+        """The index: variables and slices of variables, one per dimension that it names."""
+        return [node.inputs[2]]
 
     def __str__(self) -> str:
         what = "set" if self.set_instead_of_inc else "inc"
         return f"AdvancedIncSubtensor1{{no_inplace,{what}}}"
 
 
-def _write(x: Any, where: Any, y: Any, set_instead_of_inc: bool) -> Any:
+def _write(node: Apply, x: Any, where: Any, y: Any) -> Any:
     out = x.copy()
-    if set_instead_of_inc:
+    check_value(node, y, out[where])
+    if node.op.set_instead_of_inc:
         out[where] = y
     elif x.dtype == bool:
         out[where] |= y
@@ -117,7 +134,7 @@ def _index_array(index: Any) -> Any:
     return index
 
 
-class _Layout:
+class Layout:
     """Where the dimensions of ``x[idx]`` come from, by NumPy's rules.
 
     ``indexed``: dimensions of x that arrays index; ``batch``: rank that the arrays have together;
@@ -173,9 +190,9 @@ class AdvancedSubtensor(TensorOp):
         """``map`` if plain, else ``expand``."""
         return "map" if self.plain else "expand"
 
-    def layout(self, ndim: int) -> _Layout:
+    def layout(self, ndim: int) -> Layout:
         """Where result dimensions come from, for an ``x`` of this rank."""
-        return _Layout(self.idx_list, ndim)
+        return Layout(self.idx_list, ndim)
 
     def _arrays(self, indices: Sequence[Any]) -> list[Any]:
         """The inputs that are array indices (ints among them count), not parts of slices."""
@@ -216,9 +233,13 @@ class AdvancedSubtensor(TensorOp):
             axes[axis] = position
         found = {}
         for number, axis in enumerate(layout.indexed, 1):
-            own = _own_axes(node.inputs[number].type, batch)
+            own = own_axes(node.inputs[number].type, batch)
             found[axis] = m.k.cast(m.input(number, axes=own), "int64")
         return (m.gather(0, found, tuple(axes)),)
+
+    def gathers(self, node: Apply) -> list[tuple[int, int]]:
+        """(input, dimension of x that it indexes) for every index array."""
+        return list(enumerate(self.layout(node.inputs[0].type.ndim).indexed, 1))
 
     def expand(self, node: Apply) -> list[Any]:
         """The slices and new axes first, then the arrays."""
@@ -267,7 +288,7 @@ class AdvancedIncSubtensor(IncOp):
     """``x`` with ``x[idx]`` increased by ``y`` or set, for the indices of AdvancedSubtensor."""
 
     __props__ = ("_key", "set_instead_of_inc")
-    lowering = "expand"
+    lowering = "scatter"
 
     def __init__(
         self, idx_list: Sequence[Any], inplace: bool = False, set_instead_of_inc: bool = False
@@ -278,71 +299,14 @@ class AdvancedIncSubtensor(IncOp):
         self.set_instead_of_inc = bool(set_instead_of_inc)
 
     def reference(self, node: Apply, x: Any, y: Any, *indices: Any) -> Any:
-        return _write(x, spec.values(self.idx_list, indices), y, self.set_instead_of_inc)
+        return _write(node, x, spec.values(self.idx_list, indices), y)
 
-    def expand(self, node: Apply) -> list[Any]:
-        """Rows of a matrix-like rearrangement of the part that slices make, put back in ``x``."""
-        x, y, *indices = node.inputs
-        basic, entries = _split_index(self.idx_list, indices)
-        part = getitem(x, tuple(basic))
-        written = self._write_rows(part, y, entries)
-        sliced = [entry for entry in basic if entry is not None]
-        if len(sliced) < len(basic):
-            kept = [i for i, entry in enumerate(basic) if entry is not None]
-            written = dimshuffle(written, *kept, *range(len(basic), part.type.ndim))
-        if all(map(spec.is_full, sliced)):
-            return [written]
-        return [set_subtensor(getitem(x, tuple(sliced)), written)]
-
-    def _write_rows(self, x: Any, y: Any, entries: Sequence[Any]) -> Any:
-        """The write for entries that are arrays and ``:`` only."""
-        idx_list, arrays = spec.pack(entries)
-        layout = _Layout(idx_list, x.type.ndim)
-        order = [*layout.indexed, *(axis for _, axis in layout.rest if axis is not None)]
-        extents = [size_of(x, axis) for axis in order]
-        used = len(layout.indexed)
-        rest = extents[used:]
-        moved = Reshape(1 + len(rest))(
-            dimshuffle(x, *order), sizes.vector([sizes.product(extents[:used]), *rest])
-        )
-        rows = _row_numbers(arrays, extents[:used])
-        value = _rows_first(y, layout)
-        if layout.batch != 1:
-            batch = sizes_of(rows)
-            flat = sizes.product(batch)
-            value = apply("alloc", value, *batch, *rest)
-            value = Reshape(1 + len(rest))(value, sizes.vector([flat, *rest]))
-            rows = Reshape(1)(rows, sizes.vector([flat]))
-        op = AdvancedIncSubtensor1(set_instead_of_inc=self.set_instead_of_inc)
-        written = Reshape(len(order))(op(moved, value, rows), sizes.vector(extents))
-        back = [order.index(axis) for axis in range(x.type.ndim)]
-        return patternbroadcast(dimshuffle(written, *back), x.type.broadcastable)
+    def entries(self, node: Apply) -> list[Any]:
+        """The index: variables, slices of variables and None."""
+        return spec.unpack(self.idx_list, node.inputs[2:])
 
     def __str__(self) -> str:
         return f"AdvancedIncSubtensor{{{'set' if self.set_instead_of_inc else 'inc'}}}"
-
-
-def _row_numbers(arrays: Sequence[Any], extents: Sequence[Any]) -> Any:
-    """Positions in C order from one index array per dimension.
-
-    Where an index is out of range the number is too: the write fails as the index itself would.
-    """
-    total = sizes.product(extents)
-    number: Any = None
-    outside: Any = None
-    for index, extent in zip(arrays, extents, strict=True):
-        index, size = cast(index, "int64"), sizes.variable(extent)
-        place = apply("switch", apply("lt", index, 0), index + size, index)
-        wrong = apply("or_", apply("lt", place, 0), apply("ge", place, size))
-        number = place if number is None else number * size + place
-        outside = wrong if outside is None else apply("or_", outside, wrong)
-    return apply("switch", outside, sizes.variable(total), number)
-
-
-def _rows_first(y: Any, layout: _Layout) -> Any:
-    """``y`` with the dimensions of the index arrays in front."""
-    batch = list(range(layout.at, layout.at + layout.batch))
-    return dimshuffle(y, *batch, *(i for i in range(y.type.ndim) if i not in batch))
 
 
 def _static_batch(shapes: Sequence[tuple[int | None, ...]], rank: int) -> list[int | None]:
@@ -371,7 +335,7 @@ def _batch_sizes(
     return result
 
 
-def _own_axes(kind: Any, batch: Sequence[int]) -> tuple[int | None, ...]:
+def own_axes(kind: Any, batch: Sequence[int]) -> tuple[int | None, ...]:
     """Which domain axes an index array follows, right-aligned; None where it stretches."""
     last = batch[len(batch) - kind.ndim :] if kind.ndim else []
     pairs = zip(last, kind.broadcastable, strict=True)
@@ -394,20 +358,29 @@ def _split_index(idx_list: Sequence[Any], indices: Sequence[Any]) -> tuple[list[
 def advanced(x: Any, entries: Sequence[Any]) -> Any:
     """``x`` indexed by entries of which at least one is an integer array."""
     places = [i for i, entry in enumerate(entries) if not spec.is_full(entry)]
-    if len(places) == 1:
-        return take(x, entries[places[0]], axis=places[0])
+    if places == [0] and entries[0].type.ndim == 1:
+        return AdvancedSubtensor1()(x, entries[0])
     idx_list, inputs = spec.pack(entries)
     return AdvancedSubtensor(idx_list)(x, *inputs)
 
 
 def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
-    """Elements of ``a`` at ``indices`` (integers, any rank) along ``axis``.
+    """Elements of ``a`` at ``indices`` along ``axis``.
 
     Parameters
     ----------
+    a : an array.
+    indices : integers (not uint64), of any rank: their dimensions take the place of ``axis``.
     axis : None means the flattened array.
     mode : for indices out of range: 'raise' (IndexError at run time; negative ones count from the
         end), 'clip' or 'wrap'.
+
+    The result has the dtype of ``a``. Raises TypeError for indices that are no integers, ValueError
+    for an axis or a mode that there is not.
+
+    >>> import theano.tensor as T
+    >>> T.take(T.constant([[1, 2], [3, 4]]), [1, 0], axis=1).eval().tolist()
+    [[2, 1], [4, 3]]
     """
     a, indices = as_tensor_variable(a), _index_array(indices)
     if mode not in ("raise", "clip", "wrap"):
@@ -421,22 +394,9 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     if mode == "clip":
         indices = apply("clip", indices, 0, sizes.variable(sizes.sub(size_of(a, axis), 1)))
     elif mode == "wrap":
-        indices = apply("mod", indices, sizes.variable(size_of(a, axis)))
-    if indices.type.ndim == 0:
-        return getitem(a, (spec.FULL,) * axis + (indices,))
-    if indices.type.ndim == 1:
-        return _take_rows(a, indices, axis)
-    extents = [*sizes_of(a)[:axis], *sizes_of(indices), *sizes_of(a)[axis + 1 :]]
-    rows = _take_rows(a, apply("flatten", indices), axis)
-    return Reshape(len(extents))(rows, sizes.vector(extents))
-
-
-def _take_rows(a: Any, indices: Any, axis: int) -> Any:
-    if axis == 0:
-        return AdvancedSubtensor1()(a, indices)
-    order = list(range(a.type.ndim))
-    order[0], order[axis] = axis, 0
-    return dimshuffle(AdvancedSubtensor1()(dimshuffle(a, *order), indices), *order)
+        # An index of nothing stays one that is out of range.
+        indices = apply("mod", indices, sizes.variable(sizes.maximum(size_of(a, axis), 1)))
+    return getitem(a, (spec.FULL,) * axis + (indices,))
 
 
 def advanced_subtensor(x: Any, *index: Any) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from theano.core import dtypes
 from theano.graph.nodes import Apply
 from theano.graph.registry import apply, register
@@ -23,9 +25,14 @@ from theano.ops.reshape import Reshape
 from theano.ops.shape_checks import addbroadcast
 
 
+def _value(y: Any) -> Any:
+    """``y`` as a variable; here a Python bool is one, too."""
+    return as_tensor_variable(np.asarray(y) if isinstance(y, (bool, np.bool_)) else y)
+
+
 def fitted(x: Any, y: Any, part: Any, what: str) -> Any:
     """``y`` with the dtype of ``x`` and the rank and broadcast pattern to be stored in ``part``."""
-    y = as_tensor_variable(y)
+    y = _value(y)
     if y.type.ndim > part.type.ndim:
         raise TypeError(
             f"Trying to {what} a {part.type.ndim}-dimensional subtensor with a "
@@ -46,6 +53,17 @@ def fitted(x: Any, y: Any, part: Any, what: str) -> Any:
                 f"{y.type.shape}: dimension {axis} differs"
             )
     return y
+
+
+def check_value(node: Apply, y: Any, part: Any) -> None:
+    """ValueError unless ``y`` has the shape of the part, but for what is declared to stretch."""
+    for axis, stretches in enumerate(node.inputs[1].type.broadcastable):
+        if not stretches and y.shape[axis] != part.shape[axis]:
+            raise ValueError(
+                f"{node.op}: cannot broadcast a value of shape {y.shape} to the part of shape "
+                f"{part.shape} that it is for: dimension {axis} differs. Only dimensions that are "
+                "known to have size 1 when the graph is built are stretched."
+            )
 
 
 class IncOp(TensorOp):
@@ -116,6 +134,7 @@ class IncSubtensor(IncOp):
     def reference(self, node: Apply, x: Any, y: Any, *indices: Any) -> Any:
         out = x.copy()
         where = spec.values(self.idx_list, indices) or (...,)
+        check_value(node, y, out[where])
         if self.set_instead_of_inc:
             out[where] = y
         else:
@@ -138,12 +157,16 @@ def set_subtensor(
 
     Parameters
     ----------
-    x : the result of an indexing expression, possibly dimshuffled.
-    y : value that broadcasts to it, with at most its number of dimensions.
+    x : the result of an indexing expression, possibly through dimshuffles and reshapes. (Where
+        dimensions of a part of the rank of ``a`` were put in another order, those of the result
+        are, too.)
+    y : value of at most its number of dimensions. It stretches along dimensions that are known to
+        have size 1 when the graph is built. It is cast to the dtype of ``a``.
     inplace, tolerate_inplace_aliasing : accepted for old code, without effect.
 
     Where indices repeat, the last value stays. Raises TypeError where ``x`` is not the result of
-    indexing, or ``y`` has too many dimensions.
+    indexing, or ``y`` has too many dimensions, or floats are to be written to integers; at run time
+    IndexError for an index out of range, ValueError for a ``y`` of another shape.
 
     >>> import theano.tensor as T
     >>> a = T.constant([1, 2, 3])
@@ -161,7 +184,7 @@ def inc_subtensor(
     tolerate_inplace_aliasing: bool = False,
 ) -> Any:
     """As ``set_subtensor``, but ``y`` is added. Where indices repeat, all values are added."""
-    x, y = as_tensor_variable(x), as_tensor_variable(y)
+    x, y = as_tensor_variable(x), _value(y)
     what = "set" if set_instead_of_inc else "increment"
     if y.type.ndim > x.type.ndim:
         raise TypeError(
@@ -177,6 +200,7 @@ def inc_subtensor(
             if not _indexed(inner):
                 break
             y = _through_reshape(inner, x, y)
+            outer.clear()
         x = inner
     if not _indexed(x):
         raise TypeError(
@@ -186,7 +210,8 @@ def inc_subtensor(
     op = _inc_op(x.owner.op, set_instead_of_inc)
     result = op(x.owner.inputs[0], y, *x.owner.inputs[1:])
     for shuffle in reversed(outer):
-        result = dimshuffle(result, *shuffle)
+        if len(shuffle) == result.type.ndim:
+            result = dimshuffle(result, *shuffle)
     return result
 
 
@@ -197,8 +222,8 @@ def _inc_op(op: Any, set_instead_of_inc: bool) -> Any:
 
 
 def _indexed(x: Any) -> bool:
-    """Whether ``x`` is the result of indexing, through any dimshuffles."""
-    while x.owner is not None and isinstance(x.owner.op, DimShuffle):
+    """Whether ``x`` is the result of indexing, through any dimshuffles and reshapes."""
+    while x.owner is not None and isinstance(x.owner.op, (DimShuffle, Reshape)):
         x = x.owner.inputs[0]
     if x.owner is None:
         return False

@@ -19,6 +19,7 @@ from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast, constant, zeros_of
 from theano.ops.constants import get_scalar_constant_value, vector_entries
 from theano.ops.extents import Axis, disconnected, make_vector, not_one, size_of
+from theano.ops.mismatch import mismatch
 from theano.ops.shape_checks import patternbroadcast
 
 
@@ -87,23 +88,12 @@ class Join(TensorOp):
             ) from error
 
     def lower(self, node: Apply, low: Any) -> None:
-        """Each input copied into its part of the output."""
-        (output,) = node.outputs
-        axis = int(node.inputs[0].data)  # type: ignore[attr-defined]
-        dims = low.dims(output)
-        for x in node.inputs[1:]:
-            for i, extent in enumerate(low.dims(x)):
-                if i != axis:
-                    low.check(low.let("eq", extent, dims[i]), "Join: extents differ off the axis")
-        out = low.alloc(output, dims)
-        start: Any = 0
-        for x in node.inputs[1:]:
-            extent = low.dims(x)[axis]
-            axes = [Axis(i, extent if i == axis else dims[i], 1) for i in range(len(dims))]
-            part = low.view(out, ((axis, start),), axes, output.type.dtype)
-            low.copy(low.array(x), part)
-            start = low.let("add", start, extent)
-        low.define(output, out)
+        """Each input copied into its part of the output, unless it was computed there."""
+        out, parts = low.join_parts(node)
+        for x, part in zip(node.inputs[1:], parts, strict=True):
+            if low.arrays.get(x) != part:
+                low.copy(low.array(x), part)
+        low.define(node.outputs[0], out)
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         axis, shapes = sizes.known(node.inputs[0]), input_shapes[1:]
@@ -187,9 +177,10 @@ def _joined_shape(axis: int, inputs: Sequence[Any]) -> list[int | None]:
         if i != axis:
             found = {size for size in known if size is not None}
             if len(found) > 1:
-                raise ValueError(
+                raise mismatch(
                     f"Join along axis {axis}: the inputs have static shapes "
-                    f"{[x.type.shape for x in inputs]}, which differ in dimension {i}"
+                    f"{[x.type.shape for x in inputs]}, which differ in dimension {i}",
+                    *inputs,
                 )
             shape.append(next(iter(found), None))
         elif len(inputs) == 1:
@@ -326,10 +317,22 @@ class Split(TensorOp):
         length = _length(splits)
         if length is not None and length != self.len_splits:
             raise ValueError(f"split: {length} sizes for {self.len_splits} parts")
-        entries = map(sizes.known, vector_entries(splits, self.len_splits))
+        entries = list(map(sizes.known, vector_entries(splits, self.len_splits)))
+        self._check(x, position, entries)
         outputs = [x.type.clone(shape=self._shape(x, position, entry))() for entry in entries]
         kind = SplitAnyAxis if position is None else Split
         return Apply(kind(self.len_splits), [x, axis, splits], outputs)
+
+    def _check(self, x: Any, position: int | None, entries: Sequence[int | None]) -> None:
+        """ShapeError if constant sizes do not sum to a known extent."""
+        extent = None if position is None else x.type.shape[position]
+        known = [entry for entry in entries if entry is not None]
+        if extent is not None and len(known) == len(entries) and sum(known) != extent:
+            raise mismatch(
+                f"The splits sum to {sum(known)}, expected {extent}: sizes {known} along axis "
+                f"{position}",
+                x,
+            )
 
     def _shape(self, x: Any, position: int | None, entry: int | None) -> list[int | None]:
         if position is None:

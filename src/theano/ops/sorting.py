@@ -15,18 +15,16 @@ from theano.ops.basic import as_tensor_variable, zeros_of
 from theano.ops.cumulative import axis_of
 from theano.ops.extents import disconnected, size_of
 from theano.ops.index import getitem
+from theano.ops.index_nonzero import flat
 
 KINDS = ("quicksort", "mergesort", "heapsort", "stable", "introsort", "timsort", "radixsort")
-_NUMPY_KIND = {"introsort": "quicksort", "timsort": "stable", "radixsort": "stable"}
-_WHY = "a sort moves elements by comparing them, which is not elementwise; NumPy's is vectorised"
 
 
 class _Sorting(TensorOp):
     """``axis`` and ``kind`` of a sort."""
 
     __props__: ClassVar[tuple[str, ...]] = ("axis", "kind")
-    lowering = "python"
-    why = _WHY
+    lowering = "step"
 
     def __init__(self, axis: int = -1, kind: str = "quicksort") -> None:
         if kind not in KINDS:
@@ -34,8 +32,12 @@ class _Sorting(TensorOp):
         self.axis = int(axis)
         self.kind = kind
 
-    def _numpy_kind(self) -> Any:
-        return _NUMPY_KIND.get(self.kind, self.kind)
+    def lower(self, node: Apply, low: Any) -> None:
+        """One routine over (before, axis, after)."""
+        (x,), (out,) = node.inputs, node.outputs
+        axis = self.axis % x.type.ndim
+        name = "sort" if isinstance(self, SortOp) else "argsort"
+        low.routine(name, (low.folded(low.alloc(out), axis), low.folded(low.array(x), axis)))
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [tuple(input_shapes[0])]
@@ -45,7 +47,10 @@ class _Sorting(TensorOp):
 
 
 class SortOp(_Sorting):
-    """Elements in ascending order along ``axis``; NaNs come last."""
+    """Elements in ascending order along ``axis``; NaNs come last.
+
+    ``kind`` is accepted for NumPy's sake: natively every sort is a radix sort, and stable.
+    """
 
     def make_node(self, x: Any) -> Apply:
         x = as_tensor_variable(x)
@@ -53,15 +58,15 @@ class SortOp(_Sorting):
         return Apply(self, [x], [x.type()])
 
     def reference(self, node: Apply, x: Any) -> Any:
-        return np.sort(x, axis=self.axis, kind=self._numpy_kind())
+        # NumPy 2.4's quicksort of float16 is wrong where elements repeat (AVX-512).
+        return np.sort(x, axis=self.axis, kind="stable")
 
     def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         """Each element's gradient goes back to where the element came from."""
         (x,) = inputs
         if x.type.dtype in dtypes.DISCRETE:
             return [zeros_of(x)]
-        place = getitem(zeros_of(x), self._order(x))
-        return [apply("set_subtensor", place, output_grads[0])]
+        return [put_back(x, self._order(x), output_grads[0])]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         (x,), (direction,) = inputs, eval_points
@@ -69,12 +74,27 @@ class SortOp(_Sorting):
 
     def _order(self, x: Any) -> Any:
         """The index for which ``x[index]`` is sorted."""
-        ndim = x.type.ndim
-        axis = axis_of(self.axis, ndim, "sort")
-        order = ArgSortOp(axis, self.kind)(x)
-        if ndim == 1:
-            return order
-        return tuple(order if i == axis else _positions(x, i) for i in range(ndim))
+        axis = axis_of(self.axis, x.type.ndim, "sort")
+        return along_axis(x, ArgSortOp(axis, self.kind)(x), axis)
+
+
+def unique_of(x: Any, *wanted: Any, **options: Any) -> Any:
+    """``numpy.unique``; of float16 in float32, since it sorts by quicksort (see SortOp)."""
+    find: Any = np.unique
+    return find(x.astype("float32") if x.dtype == "float16" else x, *wanted, **options)
+
+
+def along_axis(x: Any, places: Any, axis: int) -> Any:
+    """The index of ``x`` that takes ``places`` along ``axis``, an array of the rank of ``x``."""
+    ndim = x.type.ndim
+    if ndim == 1:
+        return places
+    return tuple(places if i == axis else _positions(x, i) for i in range(ndim))
+
+
+def put_back(x: Any, index: Any, g: Any) -> Any:
+    """The gradient ``g`` of ``x[index]``, where no element is taken twice."""
+    return apply("set_subtensor", getitem(zeros_of(x), index), g)
 
 
 def _positions(x: Any, axis: int) -> Any:
@@ -85,7 +105,7 @@ def _positions(x: Any, axis: int) -> Any:
 
 
 class ArgSortOp(_Sorting):
-    """Positions (int64) along ``axis`` that would sort."""
+    """Positions (int64) along ``axis`` that would sort, those of equal elements in order."""
 
     def make_node(self, x: Any) -> Apply:
         x = as_tensor_variable(x)
@@ -93,7 +113,8 @@ class ArgSortOp(_Sorting):
         return Apply(self, [x], [x.type.clone(dtype="int64")()])
 
     def reference(self, node: Apply, x: Any) -> Any:
-        return np.argsort(x, axis=self.axis, kind=self._numpy_kind())
+        # Every backend has the same answer for ties: that of a stable sort.
+        return np.argsort(x, axis=self.axis, kind="stable")
 
     def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         return [zeros_of(inputs[0])]
@@ -106,8 +127,7 @@ class SearchsortedOp(TensorOp):
     """Where elements go into a sorted vector: inputs (x, v) or (x, v, sorter); int64."""
 
     __props__: ClassVar[tuple[str, ...]] = ("side",)
-    lowering = "python"
-    why = "a binary search loops by comparing, and kernels have no such loop yet"
+    lowering = "step"
 
     def __init__(self, side: str = "left") -> None:
         if side not in ("left", "right"):
@@ -127,7 +147,24 @@ class SearchsortedOp(TensorOp):
         return Apply(self, inputs, [v.type.clone(dtype="int64")()])
 
     def reference(self, node: Apply, x: Any, v: Any, sorter: Any = None) -> Any:
+        if sorter is not None and (
+            len(sorter) != len(x) or (len(x) and not 0 <= sorter.min() <= sorter.max() < len(x))
+        ):
+            raise ValueError(
+                f"searchsorted: sorter of shape {sorter.shape} must hold positions of the "
+                f"{len(x)} elements of x, one for each"
+            )
         return np.searchsorted(x, v, side=self.side, sorter=sorter)  # type: ignore[call-overload]
+
+    def lower(self, node: Apply, low: Any) -> None:
+        """One routine over all elements of ``v``; both sides in the dtype that holds both."""
+        x, v, *rest = node.inputs
+        dtype = np.promote_types(x.type.dtype, v.type.dtype).name
+        found = flat(low, low.alloc(node.outputs[0]))
+        given = [low.converted(x, dtype), flat(low, low.converted(v, dtype))]
+        given += [low.converted(sorter, "int64") for sorter in rest]
+        name = "searchsorted_by" if rest else "searchsorted"
+        low.routine(name, (found, *given), (int(self.side == "right"),))
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [tuple(input_shapes[1])]

@@ -15,7 +15,13 @@ from theano.ops.index_advanced import (
 from theano.ops.index_nonzero import flatnonzero, nonzero, nonzero_values
 from theano.ops.index_set import IncSubtensor, inc_subtensor, set_subtensor
 
+# Masks become integer arrays when they are used as an index, so these are the ops for them, too.
+AdvancedBooleanSubtensor = AdvancedSubtensor
+AdvancedBooleanIncSubtensor = AdvancedIncSubtensor
+
 __all__ = [
+    "AdvancedBooleanIncSubtensor",
+    "AdvancedBooleanSubtensor",
     "AdvancedIncSubtensor",
     "AdvancedIncSubtensor1",
     "AdvancedSubtensor",
