@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from theano.graph import registry
-from theano.graph.registry import apply
+from theano.graph.numpy_table import ACCUMULATIONS, FUNCTIONS, REDUCTIONS, UFUNCS, Builder
 
-_UNARY: Final = {
-    "abs": "abs_",
-    "absolute": "abs_",
-    "negative": "neg",
-    "reciprocal": "inv",
-    "sign": "sgn",
-    "square": "sqr",
-    "rint": "round_half_to_even",
-    "conjugate": "conj",
-    "invert": "invert",
-    "logical_not": "invert",
-}
-_BINARY: Final = {
-    "subtract": "sub",
-    "multiply": "mul",
-    "divide": "true_div",
-    "true_divide": "true_div",
-    "floor_divide": "int_div",
-    "remainder": "mod",
-    "power": "pow",
-    "float_power": "pow",
-    "less": "lt",
-    "less_equal": "le",
-    "greater": "gt",
-    "greater_equal": "ge",
-    "equal": "eq",
-    "not_equal": "neq",
-    "bitwise_and": "and_",
-    "bitwise_or": "or_",
-    "bitwise_xor": "xor",
-    "logical_and": "and_",
-    "logical_or": "or_",
-    "logical_xor": "xor",
-    "matmul": "matmul",
-}
-# NumPy's name of a ufunc to ours, where they differ; other ufuncs have the same name here.
-UFUNCS: Final[Mapping[str, str]] = _UNARY | _BINARY
-# The same for functions that are not ufuncs.
-FUNCTIONS: Final[Mapping[str, str]] = {"amax": "max", "amin": "min", "where": "switch"}
-_COMPARISONS: Final = frozenset(("lt", "le", "gt", "ge"))
+_COMPARISONS: Final = frozenset(("less", "less_equal", "greater", "greater_equal"))
+# NumPy's modules to ours, for functions that both have.
+_MODULES: Final = {"": "theano.tensor", "linalg": "theano.tensor.nlinalg"}
+_NOT_GIVEN: Final = ("None", "<no value>")  # what NumPy passes on in place of an argument
 
 
 def without_truth(variable: Any) -> Any:
@@ -68,19 +34,105 @@ class NumpyProtocols:
         )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        name = UFUNCS.get(ufunc.__name__, ufunc.__name__)
-        if method != "__call__" or kwargs or not registry.known(name):
-            return NotImplemented
-        if name in ("eq", "neq") and not isinstance(inputs[0], NumpyProtocols):
+        name = ufunc.__name__
+        if method != "__call__":
+            return _ufunc_method(name, method, inputs, kwargs)
+        builder = UFUNCS.get(name, name)
+        function = _find(builder)
+        if kwargs or function is None:
+            raise _unsupported(name, sorted(kwargs))
+        if builder in ("eq", "neq") and not isinstance(inputs[0], NumpyProtocols):
             # `array == variable` arrives here too, and `==` means identity for variables.
-            return name == "neq"
-        result = apply(name, *inputs)
+            return builder == "neq"
+        result = function(*inputs)
         return without_truth(result) if name in _COMPARISONS else result
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        name = FUNCTIONS.get(func.__name__, func.__name__)
-        if name in ("ndim", "size"):
-            return getattr(args[0], name)
-        if not registry.known(name):
-            return NotImplemented
-        return apply(name, *args, **kwargs)
+        name = _name_of(func)
+        if name == "size":
+            return args[0].size if len(args) == 1 and not kwargs else args[0].shape[args[1]]
+        builder, parameters = FUNCTIONS.get(name) or (_namesake(name), "*")
+        function = _find(builder)
+        if function is None:
+            raise _unsupported(name)
+        if parameters == "*":
+            return function(*args, **kwargs)
+        given, named = _arguments(name, parameters.split(), args, kwargs)
+        return function(*given, **named)
+
+
+def _namesake(name: str) -> str:
+    """Where a function that is in no table would be, under NumPy's name."""
+    folder, _, last = name.rpartition(".")
+    return f"{_MODULES[folder]}:{last}" if folder in _MODULES else name
+
+
+def _find(builder: Builder) -> Callable[..., Any] | None:
+    """A builder: a name in the registry, ``module:name``, or a function; None if there is none."""
+    if not isinstance(builder, str):
+        return builder
+    module, _, name = builder.rpartition(":")
+    if not module:
+        return functools.partial(registry.apply, name) if registry.known(name) else None
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+
+
+def _name_of(func: Any) -> str:
+    """NumPy's name of a function, below ``numpy``: ``sum``, ``linalg.inv``."""
+    module = getattr(func, "__module__", "") or ""
+    prefix = "linalg." if "linalg" in module else "fft." if ".fft" in module else ""
+    return prefix + str(func.__name__)
+
+
+def _unsupported(name: str, options: Sequence[str] = ()) -> TypeError:
+    what = f"numpy.{name}" + (f" with {', '.join(options)}=" if options else "")
+    return TypeError(
+        f"{what} has no symbolic counterpart: build the expression with theano.tensor's functions, "
+        "or call .eval() where a value is wanted, or make an op of it (theano.compile.ops.as_op)."
+    )
+
+
+def _arguments(
+    name: str, parameters: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments for a builder: by position, and by keyword."""
+    if len(args) > len(parameters):
+        raise TypeError(f"numpy.{name} takes {len(parameters)} arguments, got {len(args)}")
+    values = {p.lstrip("@-").partition("=")[0]: v for p, v in zip(parameters, args, strict=False)}
+    values.update(kwargs)
+    given: list[Any] = []
+    named: dict[str, Any] = {}
+    for parameter in parameters:
+        theirs, _, detail = parameter.lstrip("@-").partition("=")
+        if theirs not in values:
+            continue
+        value = values.pop(theirs)
+        if parameter[0] == "@":
+            given.append(value)
+        elif parameter[0] == "-":
+            if repr(value) not in (*_NOT_GIVEN, *detail.split("|")):
+                raise _unsupported(name, [theirs])
+        elif repr(value) != "<no value>":
+            named[detail or theirs] = value
+    if values:
+        raise _unsupported(name, sorted(values))
+    return given, named
+
+
+def _ufunc_method(name: str, method: str, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """``np.add.reduce(x)`` and its like."""
+    options = {key: value for key, value in kwargs.items() if value is not None or key == "axis"}
+    if method == "reduce" and name in REDUCTIONS and not options.keys() - {"axis", "keepdims"}:
+        options.setdefault("axis", 0)
+        return registry.apply(REDUCTIONS[name], *inputs, **options)
+    if method == "accumulate" and name in ACCUMULATIONS and not options.keys() - {"axis"}:
+        return registry.apply(ACCUMULATIONS[name], inputs[0], options.get("axis", 0))
+    function = _find(UFUNCS.get(name, name))
+    if method == "outer" and len(inputs) == 2 and not options and function is not None:
+        x, y = (registry.apply("as_tensor_variable", value) for value in inputs)
+        tall = registry.apply("dimshuffle", x, *range(x.type.ndim), *("x",) * y.type.ndim)
+        return function(tall, y)
+    raise _unsupported(f"{name}.{method}")

@@ -121,6 +121,16 @@ class ScalarRow:
         ]
         return k.cast(self.body(k, *vals), kernel_dtype(output))
 
+    def scalar_op(self) -> Any:
+        """The op on single numbers that this row is of: what ``theano.scalar`` shows."""
+        from theano.ops.scalar_library import op_of_row
+
+        return op_of_row(self)
+
+    def for_types(self, inputs: Sequence[str], output: str) -> ScalarRow:
+        """The row for inputs of these dtypes; another where this has no code for them."""
+        return self
+
     def interval(self, position: int) -> Interval:
         """The test domain of an input."""
         return self.domain[min(position, len(self.domain) - 1)]
@@ -215,7 +225,7 @@ def float_out(inputs: Sequence[str]) -> str:
 
 
 def float_out_no_complex(inputs: Sequence[str]) -> str:
-    """``float_out``; complex inputs are refused."""
+    """Discrete inputs become floats by their width; complex inputs are refused."""
     refuse(inputs, COMPLEX, "complex inputs are not supported")
     return dtypes.upgrade_to_float(*inputs)
 
