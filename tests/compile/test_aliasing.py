@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from theano.compile.aliasing import Fresh
+from theano.core.aliasing import Fresh
 
 BASE = np.arange(12.0).reshape(3, 4)
 
@@ -50,3 +50,38 @@ def test_objects_are_copied_when_they_were_seen():
     assert fresh.take(known) == known
     assert fresh.take(known) is not known
     assert fresh.take("text") == "text"
+
+
+def test_sparse_matrices_get_index_arrays_of_their_own():
+    sparse = pytest.importorskip("scipy.sparse")
+    known = sparse.csr_matrix(np.eye(3))
+    value = sparse.csr_matrix((np.ones(3), known.indices, known.indptr), shape=(3, 3))
+    data = value.data
+    taken = Fresh([known]).take(value)
+    assert taken.data is data
+    assert not np.shares_memory(taken.indices, known.indices)
+    assert not np.shares_memory(taken.indptr, known.indptr)
+    assert (taken.toarray() == np.eye(3)).all()
+
+
+def test_lists_get_copies_of_the_arrays_that_are_known():
+    known, new, nested = np.zeros(2), np.ones(2), np.zeros(3)
+    values = [[known, [nested]], "text"]
+    fresh = Fresh(values)
+    result = fresh.take([known, new, [nested, new], "text"])
+    assert result[0] is not known
+    assert result[1] is new
+    assert result[2][0] is not nested
+    assert result[2][1] is new
+    assert result[3] == "text"
+    again = fresh.take([new])
+    assert again[0] is not new
+
+
+def test_a_list_that_holds_itself():
+    known = np.zeros(2)
+    loop = [known]
+    loop.append(loop)
+    result = Fresh([known]).take(loop)
+    assert result[1] is result
+    assert result[0] is not known

@@ -26,7 +26,7 @@ def test_numbers_keep_numpys_dtype_whatever_floatx():
 def test_lists_and_other_objects_are_generic():
     for value in ([1, 2], (1,), "text", {"a": 1}, None):
         assert theano.shared(value).type == generic
-    assert theano.shared(np.random.RandomState(1)).type == generic
+    assert theano.shared(np.random.default_rng(1)).type == generic
 
 
 def test_a_random_state_is_copied_unless_borrowed():

@@ -40,7 +40,7 @@ from theano.compile.ops import (
 )
 from theano.compile.pfunc import clone, iter_over_pairs, rebuild_collect_shared
 from theano.compile.pickling import function_dump
-from theano.compile.profile import ProfileStats
+from theano.compile.profile import ProfileStats, ScanProfileStats, print_global_stats
 from theano.compile.shared import shared, shared_constructor
 from theano.core.errors import AliasedMemoryError, UnusedInputError
 from theano.graph.shared import Container, SharedVariable
@@ -48,18 +48,23 @@ from theano.graph.shared import Container, SharedVariable
 __all__ = [
     "FAST_COMPILE", "FAST_RUN", "AliasedMemoryError", "Container", "DeepCopyOp", "FromFunctionOp",
     "Function", "FunctionMaker", "In", "Mode", "Out", "Param", "ProfileStats", "Rebroadcast",
-    "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "SymbolicInput", "SymbolicOutput",
-    "UnusedInputError", "ViewOp", "as_op", "clone", "deep_copy_op", "evaluate", "function",
-    "function_dump", "get_default_mode", "get_mode", "iter_over_pairs", "predefined_linkers",
-    "predefined_modes", "predefined_optimizers", "rebuild_collect_shared", "register_linker",
-    "register_mode", "register_optimizer", "shape", "shape_i", "shared", "shared_constructor",
-    "specify_shape", "view_op",
+    "ScanProfileStats", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "SymbolicInput",
+    "SymbolicOutput", "UnusedInputError", "ViewOp", "as_op", "clone", "deep_copy_op", "evaluate",
+    "function", "function_dump", "get_default_mode", "get_mode", "iter_over_pairs",
+    "predefined_linkers", "predefined_modes", "predefined_optimizers", "print_global_stats",
+    "rebuild_collect_shared", "register_linker", "register_mode", "register_optimizer", "shape",
+    "shape_i", "shared", "shared_constructor", "specify_shape", "view_op",
 ]  # fmt: skip
 
 _LAZY: Final = {
     "DebugMode": "theano.compile.debugmode",
     "MonitorMode": "theano.compile.monitormode",
     "NanGuardMode": "theano.compile.nanguardmode",
+    "ProfileMode": "theano.compile.profilemode",
+    "Supervisor": "theano.compile.function_module",
+    "convert_function_input": "theano.compile.function_module",
+    "orig_function": "theano.compile.function_module",
+    "register_checker": "theano.compile.function_module",
 }
 
 

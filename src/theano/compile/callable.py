@@ -10,12 +10,15 @@ from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
-from theano.compile.aliasing import Fresh
+import numpy as np
+
 from theano.compile.errors import created_at
 from theano.compile.pickling import dump
 from theano.compile.reference import Reference
+from theano.core.aliasing import Fresh
 from theano.graph.nodes import Variable
 from theano.graph.shared import Container, SharedVariable
+from theano.graph.tensor_type import TensorType
 
 AMBIGUOUS = object()
 
@@ -196,10 +199,10 @@ class Function:
             )
 
     def _filter(self, i: int, value: Any) -> Any:
-        if self.trust_input:
-            return value
         x = self.maker.inputs[i]
         try:
+            if self.trust_input:
+                return _trusted(x.variable.type, value)
             return x.variable.type.filter(value, x.strict, x.allow_downcast)
         except Exception as error:
             shown = f"input variable {x.name or x.variable} of type {x.variable.type}"
@@ -319,6 +322,10 @@ class Function:
     def free(self) -> None:
         """Free memory kept between calls."""
         self._reference_graph = None
+        if isinstance(getattr(self.native, "__self__", None), tuple):
+            from theano.backends.cpu.entry import free_scratch
+
+            free_scratch(self.native)
         self.output_storage = [[None] for _ in self.maker.outputs]
 
     def copy(
@@ -359,6 +366,19 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<theano function {self._title()}>"
+
+
+def _trusted(kind: Any, value: Any) -> Any:
+    """A value that native code would not take, under ``trust_input``: only arrays are converted."""
+    if isinstance(kind, TensorType):
+        if not isinstance(value, (np.ndarray, np.generic)):
+            raise TypeError(
+                f"With trust_input=True the values must be arrays of the declared type, got "
+                f"{type(value).__name__}. Convert it, or leave trust_input False."
+            )
+    elif kind.is_valid_value(value):
+        return value
+    return kind.filter(value)
 
 
 def _takes_none(variable: Variable) -> bool:

@@ -10,8 +10,10 @@ import numpy as np
 from theano.core.config import config
 from theano.core.trace import format_trace
 from theano.graph.nodes import Apply, Variable
+from theano.graph.text import listing
 
 _SMALL = 5  # elements up to which a value is shown
+_LONG = 30  # nodes that are shown of the graph that a node is the end of
 
 
 def raise_with_op(
@@ -74,8 +76,11 @@ def _shown(value: Any) -> Any:
 def _details(node: Apply, values: Sequence[Any]) -> list[str]:
     if config.exception_verbosity != "high":
         return []
+    graph = listing(node.outputs).splitlines()
     lines = ["\nDebugprint of the apply node:"]
-    lines += [f"  {node}"]
+    if len(graph) > _LONG:
+        lines.append(f"  … ({len(graph) - _LONG} nodes above)")
+    lines += [f"  {line}" for line in graph[-_LONG:]]
     lines.append("Storage map footprint of the inputs:")
     for variable, value in zip(node.inputs, values, strict=True):
         size = getattr(value, "nbytes", "unknown")

@@ -105,23 +105,32 @@ def _memory(program: pg.Program) -> str:
     """Where each array lives."""
     lines = []
     tenants: dict[str, list[str]] = {}
-    for step in program.steps:
+    for step in pg.walk(program.steps):
         if isinstance(step, pg.Alloc):
             shape = ", ".join(str(d) for d in step.dims)
             tenants.setdefault(step.place, []).append(f"{step.out}: {step.dtype}[{shape}]")
     for place, names in tenants.items():
         lines.append(f"{place:8s} {'; '.join(names)}")
     kept = [f"shared {r.index} in place" for r in program.results if r.inplace]
-    launches = sum(isinstance(step, pg.Launch) for step in program.steps)
-    calls = [step.function for step in program.steps if isinstance(step, pg.Call)]
+    launches = sum(isinstance(step, pg.Launch) for step in pg.walk(program.steps))
+    calls = [step.function for step in pg.walk(program.steps) if isinstance(step, pg.Call)]
     python = [
-        program.callables[step.index].name for step in program.steps if isinstance(step, pg.PyCall)
+        _python_step(program.callables[step.index])
+        for step in pg.walk(program.steps)
+        if isinstance(step, pg.PyCall)
     ]
     lines.append(
         f"{launches} kernels; library calls: {', '.join(calls) or 'none'}; "
         f"Python steps: {', '.join(python) or 'none'}"
     )
     return "\n".join(lines + kept)
+
+
+def _python_step(function: pg.PyFunction) -> str:
+    """The name of an op that runs in Python, and why it does."""
+    node = getattr(function.call, "node", None)
+    why = getattr(node.op, "why", "") if node is not None else ""
+    return f"{function.name} ({why})" if why else function.name
 
 
 _TIERS = {0: "first tier (made quickly, to be replaced)", 1: "second tier (final)"}

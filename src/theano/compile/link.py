@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import importlib
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from theano.compile import plan_cache
+from theano.compile.profile_rows import NativeSource
 from theano.core import trace
 from theano.core.config import config
 from theano.core.dtypes import COMPLEX
 from theano.core.errors import MissingSpelling
+from theano.graph.generic import Generic
 from theano.graph.tensor_type import TensorType
 
 if TYPE_CHECKING:
@@ -32,10 +33,6 @@ def link(function: Any) -> None:
     before, after = maker.mode.watchers(maker)
     if not (linker.native or linker.program) or before or after:
         report.notes.append(f"run op by op in NumPy (linker={linker.name})")
-        return
-    reason = _not_lowerable(maker)
-    if reason:
-        report.notes.append(f"run op by op in NumPy: {reason}")
         return
     lowered = _lower(maker)
     if lowered is None:
@@ -74,30 +71,11 @@ def compile_native(maker: Any) -> None:
         _compiled(maker, lowered.program)
 
 
-def _not_lowerable(maker: Any) -> str:
-    """Why a graph cannot become a Program; empty if it can."""
-    for variable in (*maker.fgraph.inputs, *maker.fgraph.outputs):
-        if not isinstance(variable.type, TensorType):
-            return f"{variable} is {variable.type}, not a tensor"
-    for variable in _variables(maker.fgraph):
-        # Not even a copy of complex numbers is a kernel.
-        if getattr(variable.type, "dtype", "") in COMPLEX:
-            return f"{variable} is complex, and kernels have no complex numbers"
-    return ""
-
-
-def _variables(fgraph: Any) -> Iterator[Any]:
-    yield from fgraph.inputs
-    for node in fgraph.apply_nodes:
-        yield from node.inputs
-        yield from node.outputs
-
-
 def _lower(maker: Any) -> Any:
     """The Program of a maker, made once; None (and a note) where lowering declines."""
     if maker.lowered is None:
-        from theano.lower.context import CannotLower
         from theano.lower.function import lower_function
+        from theano.lower.registers import CannotLower
 
         excluded: frozenset[str] = getattr(maker.mode.optimizer, "exclude", frozenset())
         start = time.perf_counter()
@@ -108,6 +86,7 @@ def _lower(maker: Any) -> Any:
                 maker.rewritten_updates,
                 fuse=config.tensor.local_elemwise_fusion and not excluded & _FUSION,
                 donate=not excluded & {"inplace"},
+                written=maker.results + [update for _, update in maker.updates],
             )
             positions = {cell: i for i, cell in enumerate(maker.cells)}
             maker.lowered_cells = [positions[cell] for cell in maker.lowered.shared]
@@ -150,7 +129,18 @@ def _link_native(function: Any, program: Program, cells: list[list[Any]]) -> Non
     native = maker.compiled.make_entry(
         program, cells, function._slow, function._fail, maker.unpack_single
     )
+    if maker.compiled.code.timed and maker.timed:
+        _profile_native(maker, native)
     _run_natively(function, native)
+
+
+def _profile_native(maker: Any, native: Any) -> None:
+    """Give the profile of a maker the counters of native code."""
+    from theano.backends.cpu import timing
+
+    code, lowered = maker.compiled.code, maker.lowered
+    found = timing.counters(native, code.state)
+    maker.profile.sources.append(NativeSource(found, code.timed, lowered.program, lowered.origins))
 
 
 def _compiled(maker: Any, program: Program) -> bool:
@@ -202,7 +192,16 @@ def direct(function: Any) -> bool:
     plain, callable_ = function._plain, function._callable
     ordered = plain == callable_[: len(plain)]
     watched = function.profile or not function.maker.mode.direct
-    return function.output_keys is None and ordered and not watched
+    inputs = [function.maker.inputs[i].variable.type for i in plain]
+    exact = all(map(_checked_natively, inputs))
+    return function.output_keys is None and ordered and exact and not watched
+
+
+def _checked_natively(kind: Any) -> bool:
+    """Whether native code lets only values of a type in; other values must pass its filter."""
+    if isinstance(kind, TensorType):
+        return kind.dtype not in COMPLEX
+    return type(kind) is Generic
 
 
 def _compile(maker: Any, program: Program) -> Any:
@@ -210,7 +209,7 @@ def _compile(maker: Any, program: Program) -> Any:
     from theano.backends.cpu import build, compiler
 
     try:
-        return build.compile_program(program, maker.unpack_single)
+        return build.compile_program(program, maker.unpack_single, maker.timed)
     except compiler.CompilerUnavailableError as error:
         reason = str(error)
         _warn_once(reason)

@@ -16,6 +16,7 @@ from theano.compile.link import compile_native, link
 from theano.compile.mode import Optimizer, get_mode
 from theano.compile.pfunc import Rebuilder
 from theano.compile.profile import profiled
+from theano.compile.profile_rows import ReferenceSource
 from theano.compile.reference import Reference
 from theano.core import trace
 from theano.core.config import config
@@ -93,7 +94,7 @@ class FunctionMaker:
         self.mode = get_mode(mode)
         self.accept_inplace = accept_inplace
         self.function_builder = function_builder
-        self.profile = profiled(profile, name)
+        self.profile = profiled(profile, name, self.mode)
         self.on_unused_input = on_unused_input
         self.output_keys = output_keys
         self.name = name
@@ -111,7 +112,7 @@ class FunctionMaker:
         self.cells = [_state_variable(x) for x in self.states]
         self._close()
         self._positions()
-        if fgraph is None:
+        if fgraph is None and self.profile is None:
             self.plan_key = plan_cache.key(self)
             self.plan = plan_cache.load(self.plan_key)
         if self.plan is None:
@@ -214,6 +215,11 @@ class FunctionMaker:
             finally:
                 self.plan = plan
 
+    @property
+    def timed(self) -> bool:
+        """Whether every step is timed."""
+        return self.profile is not None and self.profile.times_steps
+
     def derive(
         self, swap: dict[Any, Any], delete_updates: bool, name: str | None, profile: Any
     ) -> FunctionMaker:
@@ -227,8 +233,9 @@ class FunctionMaker:
                     f"{getattr(new, 'type', type(new))}: the types must be identical."
                 )
         outputs = self.fgraph.outputs
+        _ = self.report
         other = copy.copy(self)
-        other.name, other.profile = name, profiled(profile, name)
+        other.name, other.profile = name, profiled(profile, name, self.mode)
         other.inputs = [_swapped(x, swap, delete_updates) for x in self.inputs]
         fresh = dict(zip(map(id, self.inputs), other.inputs, strict=True))
         other.explicit = [fresh[id(x)] for x in self.explicit]
@@ -249,6 +256,8 @@ class FunctionMaker:
         other.update_cells = self.update_cells[: len(updates)]
         if delete_updates or len(set(other.cells)) < len(other.cells):
             other.lowered = other.compiled = other.plan = None
+        if other.timed != self.timed:
+            other.compiled = other.plan = None
         if delete_updates:
             outputs = outputs[: len(results)]
         other.plan_key = ""
@@ -272,6 +281,10 @@ class FunctionMaker:
         """An executor of the graph (the rewritten one unless ``original``) through ``perform``."""
         graph = self.results + [v for _, v in self.updates] if original else self.fgraph.outputs
         before, after = self.mode.watchers(self)
+        if self.profile is not None and self.timed:
+            source = ReferenceSource()
+            self.profile.sources.append(source)
+            before, after = source.around(before, after)
         return Reference([*self.variables, *self.cells], graph, self.mode.linker.gc, before, after)
 
     def create(
@@ -283,7 +296,7 @@ class FunctionMaker:
         start = time.perf_counter()
         link(made)
         if self.profile:
-            self.profile.compile_time += self.seconds + time.perf_counter() - start
+            self.profile.compiled(self.seconds + time.perf_counter() - start, self.report)
         self.mode.after_make(made)
         return made
 
@@ -416,6 +429,7 @@ def run_pipeline(
             found,
             including=optimizer.include,
             excluding=optimizer.exclude,
+            requiring=optimizer.require,
             level=optimizer.name,
             report=record,
             expand=compiled,

@@ -246,6 +246,8 @@ def get_default_mode() -> Any:
 
 
 _LOADED: Final = {
+    "ProfileMode": ("theano.compile.profilemode", "ProfileMode"),
+    "PROFILE_MODE": ("theano.compile.profilemode", "ProfileMode"),
     "DebugMode": ("theano.compile.debugmode", "DebugMode"),
     "DEBUG_MODE": ("theano.compile.debugmode", "DebugMode"),
     "NanGuardMode": ("theano.compile.nanguardmode", "NanGuardMode"),

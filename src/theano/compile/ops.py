@@ -16,9 +16,14 @@ from theano.ops.misc import DeepCopyOp, ViewOp, deep_copy_op, view_op
 from theano.ops.shape_checks import Rebroadcast, SpecifyShape, specify_shape
 
 __all__ = [
-    "DeepCopyOp", "FromFunctionOp", "Rebroadcast", "Shape", "Shape_i", "SpecifyShape", "ViewOp",
-    "as_op", "deep_copy_op", "shape", "shape_i", "specify_shape", "view_op",
+    "DeepCopyOp", "FromFunctionOp", "OutputGuard", "Rebroadcast", "Shape", "Shape_i",
+    "SpecifyShape", "ViewOp", "as_op", "deep_copy_op", "shape", "shape_i", "specify_shape",
+    "view_op",
 ]  # fmt: skip
+
+
+class OutputGuard(ViewOp):
+    """A view, which kept an output from being overwritten; nothing here does that."""
 
 
 class FromFunctionOp(TensorOp):

@@ -90,6 +90,8 @@ def function_dump(
     """Pickle the arguments of a call of ``theano.function`` to a file, to reproduce a problem.
 
     ``theano.function(**pickle.load(open(filename, "rb")))`` compiles the same function.
+    ``extra_tag_to_remove``: attributes of ``tag`` (a name or a list) that are left out, with the
+    traces and test values.
     """
     arguments = {
         "inputs": inputs, "outputs": outputs, "mode": mode, "updates": updates, "givens": givens,
@@ -98,4 +100,10 @@ def function_dump(
         "profile": profile, "on_unused_input": on_unused_input,
     }  # fmt: skip
     with open(filename, "wb") as file:
-        pickle.dump(arguments, file, protocol=pickle.HIGHEST_PROTOCOL)
+        if extra_tag_to_remove is None:
+            pickle.dump(arguments, file, protocol=pickle.HIGHEST_PROTOCOL)
+        else:
+            from theano.compile.zip_pickle import StripPickler
+
+            strip = StripPickler(file, pickle.HIGHEST_PROTOCOL, extra_tag_to_remove)
+            strip.dump(arguments)

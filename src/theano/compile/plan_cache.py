@@ -140,8 +140,12 @@ def store(maker: Any) -> None:
 
     compiled, program = maker.compiled, maker.lowered.program
     cache = machine.disk_cache()
-    size = sum(np.asarray(value).nbytes for value in program.constants)
-    if cache is None or program.callables or size > LARGEST or compiled is None:
+    # Objects have no exact text.
+    if cache is None or compiled is None or program.callables or any(
+        param.dtype == "object" for param in program.params
+    ):  # fmt: skip
+        return
+    if sum(np.asarray(value).nbytes for value in program.constants) > LARGEST:
         return
     state = compiled.code.state
     cache.put_plan(

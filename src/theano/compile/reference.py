@@ -15,6 +15,7 @@ from theano.compile.errors import raise_with_op
 from theano.core.config import config
 from theano.core.record import dataclass
 from theano.graph import traverse
+from theano.graph.evaluate import watching
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.tensor_type import TensorType
 
@@ -100,11 +101,15 @@ class Reference:
         found = self._template.copy()
         for place, value in zip(self._places, values, strict=True):
             found[place] = value
-        with np.errstate(**self._settings):
-            for index, step in enumerate(self.steps):
-                self._run(index, step, found)
-                for number in step.dead:
-                    found[number] = None
+        outer = watching.set(self._inside)
+        try:
+            with np.errstate(**self._settings):
+                for index, step in enumerate(self.steps):
+                    self._run(index, step, found)
+                    for number in step.dead:
+                        found[number] = None
+        finally:
+            watching.reset(outer)
         return [found[number] for number in self._results]
 
     def _run(self, index: int, step: Step, found: list[Any]) -> None:
@@ -113,6 +118,21 @@ class Reference:
         for position in step.destroyed:
             args[position] = _private(args[position])
         cells: list[list[Any]] = [[None] for _ in step.outs]
+        self._node(index, node, args, cells, [found[number] for number in step.ins])
+        for number, cell in zip(step.outs, cells, strict=True):
+            found[number] = cell[0]
+
+    def _inside(self, index: int, node: Apply, args: list[Any], cells: list[list[Any]]) -> None:
+        """Run a node of a graph inside of an op."""
+        own = list(args)
+        for position in {i for found in node.op.destroy_map.values() for i in found}:
+            own[position] = _private(own[position])
+        self._node(index, node, own, cells, args)
+
+    def _node(
+        self, index: int, node: Apply, args: list[Any], cells: list[list[Any]], shown: list[Any]
+    ) -> None:
+        """Run a node, watched; ``shown`` are its inputs' values as an error shows them."""
         thunk = None
         if self.before is not None or self.after is not None:
             thunk = Thunk([[value] for value in args], cells)
@@ -120,10 +140,10 @@ class Reference:
             if self.before is not None:
                 self.before(index, node, thunk)
             _perform(node, args, cells)
-            for number, variable, cell in zip(step.outs, node.outputs, cells, strict=True):
-                cell[0] = found[number] = checked(variable, cell[0], node)
+            for variable, cell in zip(node.outputs, cells, strict=True):
+                cell[0] = checked(variable, cell[0], node)
         except Exception as error:
-            raise_with_op(error, node, index, [found[number] for number in step.ins])
+            raise_with_op(error, node, index, shown)
         if self.after is not None:
             self.after(index, node, thunk)
 

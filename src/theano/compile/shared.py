@@ -11,6 +11,7 @@ import numpy as np
 from theano.graph.generic import generic
 from theano.graph.nodes import Variable
 from theano.graph.shared import ScalarSharedVariable, SharedVariable, TensorSharedVariable
+from theano.graph.sparse_type import is_scipy
 from theano.graph.tensor_type import TensorType
 
 Constructor = Callable[..., SharedVariable]
@@ -112,9 +113,14 @@ def random_constructor(
 ) -> SharedVariable:
     """A NumPy RandomState or Generator: a copy of it unless ``borrow``."""
     # Asking for the classes by name keeps numpy.random out of the import of theano.
-    kinds = {kind.__name__ for kind in type(value).__mro__}
-    if not type(value).__module__.startswith("numpy.random") or not kinds & _RANDOM:
+    classes = type(value).__mro__
+    kinds = {kind.__name__ for kind in classes if kind.__module__.startswith("numpy.random")}
+    if not kinds & _RANDOM:
         raise TypeError("not a random state")
+    if "RandomState" in kinds:
+        from theano.ops.random_state import randomstate_constructor
+
+        return randomstate_constructor(value, name, strict, allow_downcast, borrow, target)
     if not borrow:
         value = copy.deepcopy(value)
     return SharedVariable(name, generic, value, strict, allow_downcast)
@@ -163,9 +169,19 @@ def scalar_constructor(
     return ScalarSharedVariable(name, TensorType(str(data.dtype), ()), data, strict, allow_downcast)
 
 
+def sparse_constructor(value: Any, **kwargs: Any) -> SharedVariable:
+    """A SciPy sparse matrix."""
+    if not is_scipy(value):
+        raise TypeError("not a sparse matrix")
+    from theano.compile import shared_sparse
+
+    return shared_sparse.sparse_constructor(value, **kwargs)
+
+
 constructors: list[Constructor] = [
     generic_constructor,
     random_constructor,
+    sparse_constructor,
     tensor_constructor,
     scalar_constructor,
 ]

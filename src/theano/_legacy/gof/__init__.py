@@ -2,6 +2,7 @@
 
 from theano.compile.mode import predefined_optimizers
 from theano.core.errors import InconsistencyError, MethodNotDefined, MissingInputError
+from theano.graph.enum_types import CDataType, CEnumType, EnumList, EnumType
 from theano.graph.fgraph import FunctionGraph
 from theano.graph.generic import Generic, generic
 from theano.graph.nodes import Apply, Constant, Op, Type, Variable
@@ -24,7 +25,8 @@ PureOp = Op
 PureType = Type
 
 __all__ = [
-    "Apply", "Constant", "Container", "FunctionGraph", "Generic", "InconsistencyError",
+    "Apply", "CDataType", "CEnumType", "Constant", "Container", "EnumList", "EnumType",
+    "FunctionGraph", "Generic", "InconsistencyError",
     "MethodNotDefined", "MissingInputError", "Op", "PureOp", "PureType", "Type", "Variable",
     "ancestors", "clone", "fg", "generic", "graph", "inputs", "io_toposort", "is_same_graph",
     "object2", "op", "orphans", "predefined_optimizers", "stack_search", "type", "utils",

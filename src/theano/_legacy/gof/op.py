@@ -2,8 +2,11 @@
 
 from theano.core.errors import MethodNotDefined
 from theano.graph.nodes import Op
-from theano.graph.testvalue import get_test_value
+from theano.graph.testvalue import get_debug_values, get_test_value, missing_test_message
 
 PureOp = Op
 
-__all__ = ["MethodNotDefined", "Op", "PureOp", "get_test_value"]
+__all__ = [
+    "MethodNotDefined", "Op", "PureOp", "get_debug_values", "get_test_value",
+    "missing_test_message",
+]  # fmt: skip

@@ -1,0 +1,5 @@
+"""``theano.sandbox.fourier``."""
+
+from theano.tensor.fourier import Fourier, fft
+
+__all__ = ["Fourier", "fft"]

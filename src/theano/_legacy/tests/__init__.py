@@ -1,0 +1,1 @@
+"""``theano.tests``: what scripts import from it."""
