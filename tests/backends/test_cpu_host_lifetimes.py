@@ -149,5 +149,5 @@ def test_an_unknown_library_function_names_the_file_to_edit():
         "unknown", (parameter("x"),), (pg.Call("no_such", ("x",), ()),),
         (pg.Result("output", 0, "x"),), 0,
     )  # fmt: skip
-    with pytest.raises(MissingSpelling, match=r"library\.py"):
+    with pytest.raises(MissingSpelling, match=r"routines/table\.py"):
         build.compile_program(program)

@@ -82,6 +82,16 @@ def test_matrix_products(device: Device, shapes: Any, dtype: str) -> None:
     np.testing.assert_allclose(got[1], b.T @ a.T, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32", "int8", "bool"])
+def test_batches_of_products_and_integers(device: Device, dtype: str) -> None:
+    x, y = T.tensor3("x", dtype), T.tensor3("y", dtype)
+    f = on_device(device, [x, y], [T.matmul(x, y), T.dot(x[0], y[1])])
+    a, b = (rng().integers(-5, 5, s).astype(dtype) for s in ((3, 70, 33), (3, 33, 20)))
+    got = f(a, b)
+    np.testing.assert_allclose(got[0], np.matmul(a, b), rtol=1e-4)
+    np.testing.assert_allclose(got[1], np.dot(a[0], b[1]), rtol=1e-4)
+
+
 def gemm_program(alpha: float, beta: float) -> pg.Program:
     """out = alpha a b + beta c, into a copy of c."""
     axes = ("a0", "a1")

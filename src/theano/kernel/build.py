@@ -58,8 +58,48 @@ class Val:
     def __mod__(self, other: Any) -> Val:
         return self._apply("mod", other)
 
+    def __rfloordiv__(self, other: Any) -> Val:
+        return self._apply("idiv", other, True)
+
+    def __rmod__(self, other: Any) -> Val:
+        return self._apply("mod", other, True)
+
+    def __pow__(self, other: Any) -> Val:
+        return self._apply("pow", other)
+
+    def __rpow__(self, other: Any) -> Val:
+        return self._apply("pow", other, True)
+
+    def __and__(self, other: Any) -> Val:
+        return self._apply("and", other)
+
+    def __or__(self, other: Any) -> Val:
+        return self._apply("or", other)
+
+    def __xor__(self, other: Any) -> Val:
+        return self._apply("xor", other)
+
+    # `==` and `!=` are identity: `k.eq` and `k.ne` compare.
+    def __lt__(self, other: Any) -> Val:
+        return self._apply("lt", other)
+
+    def __le__(self, other: Any) -> Val:
+        return self._apply("le", other)
+
+    def __gt__(self, other: Any) -> Val:
+        return self._apply("gt", other)
+
+    def __ge__(self, other: Any) -> Val:
+        return self._apply("ge", other)
+
     def __neg__(self) -> Val:
         return self.builder.apply("neg", self)
+
+    def __abs__(self) -> Val:
+        return self.builder.apply("abs", self)
+
+    def __invert__(self) -> Val:
+        return self.builder.apply("not", self)
 
     def __repr__(self) -> str:
         return f"{self.name}:{self.dtype}"
@@ -79,6 +119,14 @@ class Builder:
         """A name not used before."""
         self._count += 1
         return f"{self._prefix}{self._count}"
+
+    def written(self) -> dict[Any, Val]:
+        """The expressions that can be used again: what ``forget_all_but`` goes back to."""
+        return dict(self._seen)
+
+    def forget_all_but(self, written: dict[Any, Val]) -> None:
+        """Write expressions anew that were written since ``written`` (in a loop that has ended)."""
+        self._seen = written
 
     def value(self, name: str, dtype: str) -> Val:
         """A value defined elsewhere (a scalar parameter, an accumulator)."""

@@ -2,126 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from theano.core.aliasing import Fresh
 from theano.graph.nodes import Apply, Variable
+from theano.graph.tensor_type import TensorType
 from theano.lower import program as pg
-from theano.lower.context import CannotLower, Context
+from theano.lower.context import Context
+from theano.lower.products import CALLS, extents_that_agree, take_over
+from theano.lower.sizes import is_array
+from theano.ops.base import TensorOp
 
-BLAS_DTYPES = ("float32", "float64")
-
-
-def matrix_view(low: Context, variable: Variable, row: bool) -> str:
-    """A matrix over a vector or matrix: a vector becomes a row or a column."""
-    source = low.array(variable)
-    if variable.type.ndim == 2:
-        return source
-    axis = low.full_view(source)[0]
-    axes = ((None, 1, 1), axis) if row else (axis, (None, 1, 1))
-    return low.view(source, (), axes)
-
-
-def dot(low: Context, node: Apply) -> None:
-    """``dot(a, b)`` for ranks 1 and 2 as one gemm."""
-    a, b = node.inputs
-    out = node.outputs[0]
-    target = low.alloc(out)
-    left = matrix_view(low, a, row=True)
-    right = matrix_view(low, b, row=False)
-    axes = low.full_view(target)
-    if a.type.ndim == 1:
-        axes.insert(0, (None, 1, 1))
-    if b.type.ndim == 1:
-        axes.append((None, 1, 1))
-    matrix = target if out.type.ndim == 2 else low.view(target, (), axes)
-    low.add(pg.Call("gemm", (matrix, left, right), (1.0, 0.0)))
-
-
-def gemm(low: Context, node: Apply) -> None:
-    """``Gemm(C, alpha, A, B, beta)``: C is copied first unless its storage is free."""
-    c, alpha, a, b, beta = node.inputs
-    out = node.outputs[0]
-    factors = (low.scalar(alpha), low.scalar(beta))
-    left, right = low.array(a), low.array(b)
-    fresh = low.literal(factors[1]) == 0
-    target = low.alloc(out) if fresh else take_over(low, c, out)
-    low.add(pg.Call("gemm", (target, left, right), tuple(low.arg(f) for f in factors)))
-
-
-def take_over(low: Context, source: Variable, out: Variable) -> str:
-    """An array for ``out`` that starts as ``source``: its own storage if free, else a copy."""
-    if out in low.donations:
-        return low.alloc(out)
-    if low.is_free(source):
-        name = low.array(source)
-        low.define(out, name)
-        return name
-    target = low.alloc(out)
-    low.copy(low.array(source), target)
-    return target
-
-
-CALLS: dict[str, Callable[[Context, Apply], None]] = {"Dot": dot, "Gemm": gemm}
+__all__ = ["CALLS", "callable_natively", "extents_that_agree", "take_over"]
 
 
 def callable_natively(node: Apply) -> bool:
-    """Whether a ``call`` node is one of CALLS on dtypes and ranks that the libraries have."""
+    """Whether a ``call`` node is one of CALLS, on arrays of one dtype."""
     if type(node.op).__name__ not in CALLS:
         return False
-    kinds = [v.type for v in (*node.inputs, *node.outputs)]
-    return all(t.dtype == kinds[-1].dtype and t.ndim <= 2 for t in kinds) and (
-        kinds[-1].dtype in BLAS_DTYPES and all(v.type.ndim for v in node.inputs[:1])
-    )
-
-
-def extents_that_agree(node: Apply) -> Sequence[tuple[int, int, int, int]]:
-    """(input, axis, input, axis) pairs whose extents a call needs to be equal."""
-    if type(node.op).__name__ == "Dot":
-        return ((0, node.inputs[0].type.ndim - 1, 1, 0),)
-    if type(node.op).__name__ == "Gemm":
-        return ((2, 1, 3, 0), (0, 0, 2, 0), (0, 1, 3, 1))
-    return ()
+    return all(v.type.dtype == node.outputs[0].type.dtype for v in node.inputs)
 
 
 class Perform:
-    """An op's ``perform`` as a Python step: ndarrays in, fresh or borrowed C-ordered arrays out."""
+    """An op's ``perform`` as a Python step: values in, values out; arrays fresh or borrowed, and in
+    C order."""
 
     def __init__(self, node: Apply) -> None:
         self.node = node
         destroyed = getattr(node.op, "destroy_map", None) or {}
         self.destroyed = frozenset(i for inputs in destroyed.values() for i in inputs)
+        self.tensors = tuple(isinstance(v.type, TensorType) for v in node.outputs)
+        self.perform = node.op.perform
+        if getattr(node.op, "params_type", None) is not None:
+            self.perform = _with_params
 
     def __call__(self, *arrays: Any) -> list[Any]:
         node = self.node
         storage: list[list[Any]] = [[None] for _ in node.outputs]
-        given = [np.array(x) if i in self.destroyed else x for i, x in enumerate(arrays)]
-        node.op.perform(node, given, storage)
-        return [_fitting(cell[0], v) for cell, v in zip(storage, node.outputs, strict=True)]
+        given = [_private(x) if i in self.destroyed else x for i, x in enumerate(arrays)]
+        self.perform(node, given, storage)
+        return [
+            _fitting(cell[0], v) if tensor else cell[0]
+            for cell, v, tensor in zip(storage, node.outputs, self.tensors, strict=True)
+        ]
+
+
+def _with_params(node: Apply, values: Any, storage: Any) -> None:
+    node.op.perform(node, values, storage, node.op.get_params(node))
+
+
+def _private(value: Any) -> Any:
+    return np.array(value) if isinstance(value, np.ndarray) else copy.deepcopy(value)
+
+
+class FreshObjects:
+    """A Python step: results that are no arrays, copied where they share memory with known values
+    or with each other.
+
+    Its arguments are ``count`` known values, then the results; ``cells[i]`` is the position of the
+    old value that result ``i`` replaces, which it may be.
+    """
+
+    def __init__(self, count: int, cells: Sequence[int | None]) -> None:
+        self.count = count
+        self.cells = tuple(cells)
+
+    def __call__(self, *values: Any) -> list[Any]:
+        known, results = values[: self.count], values[self.count :]
+        take = Fresh(known).take
+        return [
+            value if cell is not None and value is known[cell] else take(value)
+            for value, cell in zip(results, self.cells, strict=True)
+        ]
+
+
+def fresh(
+    low: Context, known: Sequence[str], results: Sequence[str], cells: Sequence[int | None]
+) -> list[str]:
+    """Objects with the values of ``results`` that share no memory; see FreshObjects."""
+    index = low.python("copy of objects", FreshObjects(len(known), cells))
+    outs = tuple((low.fresh("y"), pg.OBJECT, 0) for _ in results)
+    low.add(pg.PyCall(index, (*known, *results), outs))
+    return [name for name, _, _ in outs]
+
+
+def gives_fresh(variable: Variable) -> bool:
+    """Whether what computes an object is known to make a new one."""
+    node = variable.owner
+    return (
+        node is not None
+        and isinstance(node.op, TensorOp)
+        and not node.op.view_map
+        and not getattr(variable.type, "holds_values", True)
+    )
 
 
 def _fitting(value: Any, output: Variable) -> Any:
-    """``value`` in C order, if it has the dtype and rank that the program counts on."""
+    """``value`` in C order, if it has the dtype and extents that the program counts on."""
     kind = output.type
     exact = isinstance(value, (np.ndarray, np.generic))
     array = np.asarray(value, dtype=None if exact else kind.numpy_dtype, order="C")
     if array.dtype != kind.numpy_dtype or array.ndim != kind.ndim:
         raise TypeError(f"{output.owner} gave {array.dtype} of shape {array.shape}, not {kind}")
-    return array
+    for known, size in zip(kind.shape, array.shape, strict=True):
+        if known is not None and known != size:
+            raise TypeError(f"{output.owner} gave the shape {array.shape}, not {kind.shape}")
+    return array if array.flags.aligned else array.copy()
 
 
 def python(low: Context, node: Apply) -> None:
     """Call ``perform`` from the program."""
-    if any(not hasattr(v.type, "dtype") or not hasattr(v.type, "ndim") for v in node.inputs):
-        raise CannotLower(f"{node.op} takes something that is not an array")
     ins = tuple(low.array(v) for v in node.inputs)
     index = low.python(str(node.op), Perform(node))
     outs = []
     for output in node.outputs:
-        name = low.fresh("y")
-        outs.append((name, output.type.dtype, output.type.ndim))
+        dtype, ndim = (pg.OBJECT, 0)
+        if is_array(output):
+            dtype, ndim = output.type.dtype, output.type.ndim
+        outs.append((low.fresh("y"), dtype, ndim))
     low.add(pg.PyCall(index, ins, tuple(outs)))
-    for output, (name, _, _) in zip(node.outputs, outs, strict=True):
-        low.define(output, name)
+    for output, (name, dtype, _) in zip(node.outputs, outs, strict=True):
+        if dtype == pg.OBJECT:
+            low.define_object(output, name)
+        else:
+            low.define(output, name)

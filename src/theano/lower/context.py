@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from theano.graph.nodes import Apply, Constant, Variable
-from theano.kernel import ir, prims
+from theano.kernel import ir
 from theano.kernel.build import Builder, Val
+from theano.lower import joins
 from theano.lower import program as pg
-from theano.lower.sizes import Atom, Sizes, canonical
+from theano.lower.registers import CannotLower, Registers
+from theano.lower.scalar_point import ScalarPoint
+from theano.lower.sizes import Atom, Sizes, canonical, is_array
+from theano.lower.uses import is_view, of_numbers
 from theano.lower.views import Views
 from theano.ops.shape import DimShuffle, Shape_i
+from theano.runtime.routines.table import routine
 
 Move = tuple[int | None, Val | int, Val | int]  # (source axis, extent, step) of an axis of a view
 
-NATIVE_DTYPES = frozenset(
-    [
-        *("bool", "float16", "float32", "float64"),
-        *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
-    ]
-)
+
+# What a Context knows that holds inside a loop's body only if it was learned there.
+_SCOPED = ("arrays", "registers", "_dims", "_sizes", "_proved", "_turned")
 
 
-class CannotLower(Exception):
-    """The graph has something that a Program cannot hold; it runs on the reference executor."""
-
-
-class Context:
+class Context(Registers):
     """What ops' ``lower``, ``view`` and ``size`` methods and the kernel builder work with."""
 
     def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
         self.sizes = sizes
-        self.steps: list[pg.Step] = []
         self.params: list[pg.Param] = []
         self.constants: list[Any] = []
         self.callables: list[pg.PyFunction] = []
-        self.k = Builder("r")
-        self._flushed = 0
-        self._literals: dict[str, Any] = {}
-        self._dtypes: dict[str, str] = {}
         self.arrays: dict[Variable, str] = {}
         self.registers: dict[Variable, Val] = {}
         self.array_dims: dict[str, tuple[Atom | Val, ...]] = {}
@@ -48,55 +42,35 @@ class Context:
         self._dims: dict[tuple[str, int], Val] = {}
         self._sizes: dict[Any, Val] = {}
         self._proved: dict[Any, Any] = {}
-        self._count = 0
         self._kernels: dict[ir.Kernel, ir.Kernel] = {}
         self.donations: dict[Variable, str] = {}
+        self.homes: dict[Variable, str] = {}  # arrays that loops want values written to
+        self._turned: dict[Any, tuple[str, tuple[int | None, ...]]] = {}
+        self.joins: dict[Apply, tuple[str, list[str]]] = {}
         self.places: dict[Variable, str] = {}
         self.place_of: dict[str, str] = {}
         self.is_free: Callable[[Variable], bool] = lambda variable: False
 
-    # names and steps --------------------------------------------------------------------------
+    # bodies of loops and branches ------------------------------------------------------------
 
-    def fresh(self, prefix: str) -> str:
-        """A new name."""
-        self._count += 1
-        return f"{prefix}{self._count}"
-
-    def add(self, step: pg.Step) -> None:
-        """Append a step, after the scalar code written so far."""
+    def enter(self) -> Any:
+        """Begin the body of a loop: what is computed from now on is known in it only."""
         self.flush()
-        self.steps.append(step)
+        known = [dict(getattr(self, name)) for name in _SCOPED]
+        outside = (self.steps, self.k.written(), known)
+        self.steps = []
+        return outside
 
-    def flush(self) -> None:
-        """Turn the scalar statements written since the last flush into Let steps."""
-        statements = self.k.statements
-        while self._flushed < len(statements):
-            statement = statements[self._flushed]
-            self._flushed += 1
-            if isinstance(statement, ir.Const):
-                self._literals[statement.out] = statement.value
-                self._dtypes[statement.out] = statement.dtype
-            elif isinstance(statement, ir.Apply):
-                operand = self._dtypes[statement.args[-1]]
-                args = tuple(self._literals.get(a, a) for a in statement.args)
-                self.steps.append(
-                    pg.Let(statement.out, statement.dtype, statement.prim, args, operand)
-                )
-                self._dtypes[statement.out] = statement.dtype
-            else:
-                raise CannotLower(f"scalar code cannot hold {statement}")
-
-    def literal(self, value: Val) -> Any:
-        """The Python number of a constant register, else None."""
+    def leave(self, outside: Any) -> list[pg.Step]:
+        """End the body that began with ``enter``; its steps."""
         self.flush()
-        return self._literals.get(value.name)
+        steps, (self.steps, written, known) = self.steps, outside
+        self.k.forget_all_but(written)
+        for name, value in zip(_SCOPED, known, strict=True):
+            setattr(self, name, value)
+        return steps
 
-    def arg(self, value: Val | int) -> pg.Arg:
-        """A register's name or its literal."""
-        if isinstance(value, Val):
-            literal = self.literal(value)
-            return value.name if literal is None else literal
-        return value
+    # registers of variables ------------------------------------------------------------------
 
     def register_dtype(self, variable: Variable) -> str:
         """The dtype of a variable's elements in registers."""
@@ -106,13 +80,22 @@ class Context:
     # parameters -------------------------------------------------------------------------------
 
     def param(self, variable: Variable, kind: str, index: int) -> str:
-        """An array that exists before the call."""
+        """An array or object that exists before the call."""
         name = self.fresh({"input": "in", "shared": "sh", "constant": "c"}[kind])
         kinds = variable.type
+        if not is_array(variable):
+            self.params.append(pg.Param(name, pg.OBJECT, 0, kind, index, ()))
+            self.define_object(variable, name)
+            return name
         static = tuple(variable.data.shape) if isinstance(variable, Constant) else kinds.shape
         self.params.append(pg.Param(name, kinds.dtype, kinds.ndim, kind, index, static))
         self._define(variable, name, self.sizes.dims[variable])
         return name
+
+    def define_object(self, variable: Variable, name: str) -> None:
+        """Say what a variable that is no array is called: steps can only pass it on."""
+        self.arrays[variable] = name
+        self.array_dtype[name] = pg.OBJECT
 
     def _define(self, variable: Variable, name: str, dims: Sequence[Any]) -> None:
         self.arrays[variable] = name
@@ -121,23 +104,12 @@ class Context:
 
     # registers --------------------------------------------------------------------------------
 
-    def let(self, prim: str, *args: Any) -> Val:
-        """Scalar arithmetic; Python ints are int64."""
-        vals = [a if isinstance(a, Val) else None for a in args]
-        model = next((v.dtype for v in reversed(vals) if v is not None), "int64")
-        full = [
-            v if v is not None else self.k.const(a, model) for v, a in zip(vals, args, strict=True)
-        ]
-        literals = [self.literal(v) for v in full]
-        if None not in literals:
-            dtype = prims.result_dtype(prim, full[-1].dtype)
-            return self.k.const(prims.evaluate(prim, tuple(literals), dtype).item(), dtype)
-        return self.k.apply(prim, *full)
-
     def dim(self, array: str, axis: int) -> Val:
         """The extent of an array."""
         found = self._dims.get((array, axis))
         if found is None:
+            if self.array_dtype[array] == pg.OBJECT:
+                raise CannotLower(f"something needs extent {axis} of {array}, which is no array")
             known = self.array_dims[array][axis]
             if isinstance(known, Val):
                 return known
@@ -146,12 +118,6 @@ class Context:
             found = self._register("int64", "n", lambda name: pg.Dim(name, array, axis))
             self._dims[array, axis] = found
         return found
-
-    def _register(self, dtype: str, prefix: str, make: Callable[[str], pg.Step]) -> Val:
-        name = self.fresh(prefix)
-        self.add(make(name))
-        self._dtypes[name] = dtype
-        return self.k.value(name, dtype)
 
     def size(self, atom: Atom | Val) -> Val:
         """The register that holds an extent."""
@@ -194,6 +160,10 @@ class Context:
         self._proved[rb] = ra
         self.check(condition, f"{node.op}: extents of its inputs differ")
 
+    def same(self, a: Atom, b: Atom) -> bool:
+        """Whether two extents are known to be equal, by checks if need be."""
+        return bool(self._proof(a) == self._proof(b))
+
     def _proof(self, atom: Atom) -> Any:
         key: Any = ("int", atom) if isinstance(atom, int) else ("size", id(atom))
         path = []
@@ -203,15 +173,6 @@ class Context:
         for passed in path[:-1]:
             self._proved[passed] = key
         return key
-
-    def check(self, condition: Val, text: str) -> None:
-        """End the call unless ``condition``."""
-        literal = self.literal(condition)
-        if literal is True:
-            return
-        if literal is False:
-            condition = self.k.apply("ne", self.k.const(0, "int64"), self.k.const(0, "int64"))
-        self.add(pg.Check(condition.name, text))
 
     def scalar(self, variable: Variable) -> Val:
         """The register of a 0-d variable, computing what it needs."""
@@ -234,7 +195,7 @@ class Context:
         if variable in self.arrays or node is None or isinstance(node.op, Shape_i):
             return ()
         if node.op.lowering == "map" or isinstance(node.op, DimShuffle):
-            return node.inputs if all(v.type.ndim == 0 for v in node.inputs) else ()
+            return node.inputs if of_numbers(node) else ()
         return ()
 
     def _scalar(self, variable: Variable) -> Val:
@@ -249,7 +210,7 @@ class Context:
             if source in self.sizes.dims:
                 return self.size(self.sizes.dims[source][node.op.i])
             return self.dim(self.array(source), node.op.i)
-        if all(v.type.ndim == 0 for v in node.inputs):
+        if of_numbers(node):
             if isinstance(node.op, DimShuffle):
                 return self.registers[node.inputs[0]]
             if node.op.lowering == "map":
@@ -277,16 +238,9 @@ class Context:
             if current in self.arrays:
                 todo.pop()
                 continue
-            node = current.owner
-            if node is not None and node.op.lowering in ("view", "reshape"):
-                source = node.inputs[0]
-                if (
-                    source not in self.arrays
-                    and not isinstance(source, Constant)
-                    and (
-                        source.owner is not None and source.owner.op.lowering in ("view", "reshape")
-                    )
-                ):
+            if is_view(current):
+                source = current.owner.inputs[0]  # type: ignore[union-attr]
+                if source not in self.arrays and is_view(source):
                     todo.append(source)
                     continue
             self._materialise(current)
@@ -296,11 +250,13 @@ class Context:
     def _materialise(self, variable: Variable) -> None:
         if isinstance(variable, Constant):
             self.constants.append(variable.data)
-            if variable not in self.sizes.dims:
+            if variable not in self.sizes.dims and is_array(variable):
                 self.sizes.add_root(variable)
             self.param(variable, "constant", len(self.constants) - 1)
             return
         node = variable.owner
+        if not is_array(variable):
+            raise CannotLower(f"{variable} ({variable.owner}) has not been computed yet")
         if node is not None and node.op.lowering == "view":
             Views(self).view(node)
         elif node is not None and node.op.lowering == "reshape":
@@ -318,7 +274,7 @@ class Context:
         node = variable.owner
         if variable in self.registers or node is None or isinstance(node.op, Shape_i):
             return True
-        return node.op.lowering == "map" and all(v.type.ndim == 0 for v in node.inputs)
+        return node.op.lowering == "map" and of_numbers(node)
 
     def alloc_named(self, variable: Variable, dims: Sequence[Any], place: str) -> str:
         """Allocate the array of a variable."""
@@ -337,8 +293,8 @@ class Context:
 
     def alloc(self, variable: Variable, dims: Sequence[Any] | None = None) -> str:
         """Allocate the array of an op's output where its uses want it."""
-        if variable in self.donations:
-            donor = self.donations[variable]
+        if variable in self.donations or variable in self.homes:
+            donor = self.donations.get(variable) or self.homes[variable]
             self._define(variable, donor, self.array_dims[donor])
             return donor
         return self.alloc_named(
@@ -386,6 +342,73 @@ class Context:
         self.array_dtype[name] = dtype
         return name
 
+    def routine(self, name: str, arrays: Sequence[str], numbers: Sequence[Val | int] = ()) -> Val:
+        """Call a routine of ``runtime/routines``; the number that it gives (0 if it gives none)."""
+        row = routine(name)
+        out = self.fresh("n") if row.gives else ""
+        given = tuple(map(self.arg, numbers))
+        self.add(pg.Call(name, tuple(arrays), given, row.results, out))
+        if not out:
+            return self.k.const(0, "int64")
+        self._dtypes[out] = "int64"
+        return self.k.value(out, "int64")
+
+    def reshaped(self, array: str, sizes: Sequence[Val | int]) -> str:
+        """``array`` in C order with other extents: a view where that is possible, else a copy."""
+        name = self.fresh("w")
+        dtype = self.array_dtype[array]
+        self.add(pg.Reshape(name, dtype, array, tuple(map(self.arg, sizes)), "slot"))
+        self.array_dims[name] = tuple(sizes)
+        self.array_dtype[name] = dtype
+        return name
+
+    def folded(self, array: str, axis: int | None) -> str:
+        """``array`` as rank 3: what comes before ``axis``, the axis, what follows (None: all)."""
+        dims = [self.dim(array, i) for i in range(len(self.array_dims[array]))]
+        if axis is None:
+            return self.reshaped(array, (1, self._product(dims), 1))
+        if axis <= 1 and len(dims) <= axis + 2:
+            moves = self.full_view(array)
+            moves[:0] = [(None, 1, 1)] * (1 - axis)
+            moves += [(None, 1, 1)] * (3 - len(moves))
+            return self.view(array, (), moves)
+        before, after = self._product(dims[:axis]), self._product(dims[axis + 1 :])
+        return self.reshaped(array, (before, dims[axis], after))
+
+    def converted(self, variable: Variable, dtype: str) -> str:
+        """The array of ``variable``, in ``dtype``."""
+        array = self.array(variable)
+        if self.array_dtype[array] == dtype:
+            return array
+        cast = self.allocate(dtype, self.dims(variable))
+        self.copy(array, cast)
+        return cast
+
+    def _product(self, sizes: Sequence[Val]) -> Val:
+        total = self.k.const(1, "int64")
+        for size in sizes:
+            total = self.let("mul", total, size)
+        return total
+
+    def turned(self, array: str, axes: Sequence[int | None]) -> tuple[str, tuple[int | None, ...]]:
+        """A copy of ``array`` with its axes in the order of the kernel axes that they follow."""
+        key = (array, tuple(axes))
+        found = self._turned.get(key)
+        if found is None:
+            order = sorted(range(len(axes)), key=lambda d: -1 if axes[d] is None else axes[d])  # type: ignore[arg-type, return-value]
+            view = self.view(array, (), [self.full_view(array)[d] for d in order])
+            copy = self.allocate(self.array_dtype[array], self.array_dims[view])
+            self.add(pg.Call("copy", (copy, view), ()))
+            found = self._turned[key] = (copy, tuple(axes[d] for d in order))
+        return found
+
+    def join_parts(self, node: Apply) -> tuple[str, list[str]]:
+        """The array that a Join makes, and the part of it that each input goes to."""
+        found = self.joins.get(node)
+        if found is None:
+            found = self.joins[node] = joins.parts(self, node)
+        return found
+
     def full_view(self, source: str) -> list[Move]:
         """The axes of a view of everything, to be changed."""
         return [(i, self.dim(source, i), 1) for i in range(len(self.array_dims[source]))]
@@ -429,9 +452,11 @@ class Context:
 
     def splat(self, variable: Variable) -> Any:
         """The one value of a constant whose elements are all equal, else None."""
-        if not isinstance(variable, Constant) or variable.data.size == 0:
+        if not isinstance(variable, Constant) or not is_array(variable):
             return None
         data = variable.data
+        if data.size == 0:
+            return None
         first = data.flat[0]
         if data.size == 1 or (data.size <= 65536 and bool((data == first).all())):
             return None if first != first or data.dtype.kind not in "biuf" else first.item()
@@ -441,39 +466,3 @@ class Context:
         """The index of a Python step's function."""
         self.callables.append(pg.PyFunction(name, call))
         return len(self.callables) - 1
-
-
-class ScalarPoint:
-    """``m`` of a map op whose inputs and outputs are all 0-d: code for registers."""
-
-    def __init__(self, low: Context, node: Apply) -> None:
-        self.low = low
-        self.node = node
-        self.k = low.k
-
-    def input(self, position: int, axes: Sequence[int | None] | None = None) -> Val:
-        """The register of an input."""
-        return self.low.scalar(self.node.inputs[position])
-
-    def gather(self, position: int, index: Mapping[int, Any], axes: Any = None) -> Val:
-        """The element of an input at computed indices."""
-        low = self.low
-        source = low.array(self.node.inputs[position])
-        starts = []
-        for axis, value in sorted(index.items()):
-            extent = low.dim(source, axis)
-            value = low.k.cast(value, "int64")
-            wrapped = low.k.select(low.k.lt(value, 0), value + extent, value)
-            inside = low.k.apply("and", low.k.ge(wrapped, 0), low.k.lt(wrapped, extent))
-            low.check(inside, f"{self.node.op}: index out of range")
-            starts.append((axis, wrapped))
-        element = low.view(source, starts, ())
-        return low.peek(element, low.register_dtype(self.node.inputs[position]))
-
-    def extent(self, position: int, axis: int) -> Val:
-        """The extent of an input."""
-        return self.low.size(self.low.sizes.dims[self.node.inputs[position]][axis])
-
-    def index(self, axis: int) -> Val:
-        """There is no axis to be at."""
-        return self.k.const(0, "int64")

@@ -15,6 +15,8 @@ from theano.lower import memory
 from theano.lower import program as pg
 from theano.lower.group import Unit
 from theano.lower.kernels import base_axes
+from theano.lower.products import ACCUMULATE
+from theano.lower.sizes import is_array
 from theano.lower.uses import resolve, uses_of
 
 if TYPE_CHECKING:
@@ -25,9 +27,10 @@ def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Un
     """(shared variable, its update, the unit that computes it) where storage can be reused."""
     readers: dict[Variable, set[Unit]] = {}  # of shared storage, among the units accepted
     taken: dict[Variable, Unit] = {}
+    held = _held(lowering) if lowering.updates else set()
     for shared, update, unit in _candidates(lowering):
         same = lowering.sizes.of(shared) == lowering.sizes.of(update)
-        if not same or not _in_place(lowering, shared, update, unit):
+        if not same or shared in held or not _in_place(lowering, shared, update, unit):
             continue
         touched = _touched(unit)
         if readers.get(shared, set()) - {unit}:
@@ -38,6 +41,12 @@ def donations(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Un
         for other in touched:
             readers.setdefault(other, set()).add(unit)
         yield shared, update, unit
+
+
+def _held(lowering: Lowering) -> set[Variable]:
+    """Variables whose storage an object may keep, as a list of arrays does."""
+    makers = (node for node in lowering.nodes if not all(map(is_array, node.outputs)))
+    return {_storage(v) for node in makers for v in node.inputs}
 
 
 def _candidates(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, Unit]]:
@@ -52,6 +61,8 @@ def _candidates(lowering: Lowering) -> Iterator[tuple[SharedVariable, Variable, 
     for shared, update in lowering.updates:
         found = lowering.grouping.unit_of.get(update.owner) if update.owner else None
         if found is None or targets[update] != 1 or lowering.clients.get(update):
+            continue
+        if not is_array(update):
             continue
         if found.find() not in needed:
             yield shared, update, found.find()
@@ -68,7 +79,7 @@ def _in_place(lowering: Lowering, shared: SharedVariable, update: Variable, unit
     kind = lowering.kinds[node]
     if kind == "map":
         return _map_in_place(lowering, shared, update, unit)
-    if kind == "call" and type(node.op).__name__ == "Gemm":
+    if kind == "call" and type(node.op).__name__ in ACCUMULATE and update.type.ndim <= 4:
         others = [_storage(v) for v in node.inputs[1:]]
         return node.inputs[0] is shared and shared not in others
     if kind in ("scatter", "update_view"):
@@ -96,7 +107,7 @@ def _can_fail(node: Apply) -> bool:
         return True
     if any(use.gathered and node.inputs[use.position].type.ndim for use in uses_of(node)):
         return True
-    row = getattr(node.op, "scalar_op", None)
+    row = getattr(node.op, "row", None)
     integer = node.outputs[0].type.dtype.startswith(("int", "uint"))
     return integer and getattr(row, "name", "") in ("int_div", "mod")
 

@@ -241,6 +241,10 @@ class Grouping:
             return None
         base_map = group.maps[use.base]
         full = tuple(None if d is None else base_map[d] for d in use.dims)
+        shape = self.sizes.dims[node.inputs[0]]
+        # Repeats of a value (a fill) are points that the group lacks.
+        if any(a is None and canonical(n) != 1 for a, n in zip(full, shape, strict=True)):
+            return None
         if {a for a in full if a is not None} != set(range(len(group.axes))):
             return None
         if node.op.kind.startswith("arg") and [a for a in full if a is not None] != sorted(

@@ -94,7 +94,15 @@ class Emission:
             return self.k.const(known, self.low.register_dtype(base))
         self._fit(base, axes)
         array = self.low.array(base)
+        if self._turned(axes):
+            array, axes = self.low.turned(array, axes)
         return self.k.load(self.operand(array, base.type.dtype, axes, "in"))
+
+    def _turned(self, axes: Sequence[int | None]) -> bool:
+        """Whether a map would walk through an array across its rows."""
+        moves = [axis for axis in axes if axis is not None]
+        last = len(self.group.axes) - 1
+        return not self.group.inner and last in moves and moves[-1] != last
 
     def _fit(self, variable: Variable, axes: Sequence[int | None]) -> None:
         """Make sure at run time that a variable has the extents of the axes that it follows."""
@@ -292,7 +300,7 @@ class StagePlan:
             owner = stack.pop().owner
             if owner is None or owner.outputs[0] not in self.group.maps:
                 continue
-            row = getattr(owner.op, "scalar_op", None)
+            row = getattr(owner.op, "row", None)
             total += 10 if getattr(row, "cost", "cheap") == "heavy" else 1
             for use in uses_of(owner):
                 base = use.base

@@ -32,7 +32,43 @@ _READS: Mapping[type, Callable[[Any], tuple[list[str], list[pg.Arg]]]] = {
     pg.Launch: lambda s: ([o.array for o in s.operands], [*s.extents, *s.scalars]),
     pg.Call: lambda s: (list(s.arrays), list(s.scalars)),
     pg.PyCall: lambda s: (list(s.ins), []),
+    pg.Loop: lambda s: _inside_reads(
+        (s.body,),
+        {s.index, *(o[0] for o in s.objects)},
+        [s.count],
+        [s.stop, *(o[1] for o in s.objects), *(o[2] for o in s.objects)],
+    ),
+    pg.Branch: lambda s: _inside_reads(
+        (s.first, s.second), set(), [s.condition], [x for out in s.outs for x in out[3:]]
+    ),
 }
+
+
+def _inside_reads(
+    bodies: Sequence[Sequence[pg.Step]], own: set[str], outside: list[pg.Arg], after: list[str]
+) -> tuple[list[str], list[pg.Arg]]:
+    """What steps inside a step use and do not make. ``after``: names read when they have run."""
+    arrays: dict[str, None] = {}
+    registers: dict[pg.Arg, None] = dict.fromkeys(outside)
+    for body in bodies:
+        for step in body:
+            used, read = reads(step)
+            arrays.update(dict.fromkeys(a for a in used if a not in own))
+            registers.update(dict.fromkeys(r for r in read if r not in own))
+            own.update(defined(step))
+    arrays.update(dict.fromkeys(a for a in after if a and a not in own))
+    return list(arrays), list(registers)
+
+
+def _inside_writes(step: pg.Step) -> list[str]:
+    """Arrays made outside whose elements the steps inside ``step`` change."""
+    found: dict[str, None] = {}
+    for body in pg.bodies(step):
+        own = {name for inner in body for name in defined(inner)}
+        roots = storage_roots(body)
+        targets = {roots.get(a, a): None for inner in body for a in written(inner)}
+        found.update(dict.fromkeys(a for a in targets if a not in own))
+    return list(found)
 
 
 def written(step: pg.Step) -> list[str]:
@@ -44,16 +80,19 @@ def written(step: pg.Step) -> list[str]:
             if operand.mode != "in"
         ]
     if isinstance(step, pg.Call):
-        return [step.arrays[0]]
+        return list(step.arrays[: step.writes])
+    if isinstance(step, (pg.Loop, pg.Branch)):
+        return _inside_writes(step)
     return [step.array] if isinstance(step, pg.Poke) else []
 
 
 def defined(step: pg.Step) -> list[str]:
     """Names that a step introduces."""
-    if isinstance(step, pg.PyCall):
-        return [name for name, _, _ in step.outs]
+    if isinstance(step, (pg.PyCall, pg.Branch)):
+        return [out[0] for out in step.outs]
     name = getattr(step, "out", None)
-    return [] if name is None else [name]
+    more = [o[3] for o in step.objects] if isinstance(step, pg.Loop) else []
+    return [name, *more] if name else more
 
 
 def storage_roots(steps: Iterable[pg.Step]) -> dict[str, str]:
@@ -87,11 +126,25 @@ def remove_dead(
     return tuple(reversed(kept))
 
 
+def tidy_body(steps: Sequence[pg.Step], names: Sequence[str]) -> tuple[pg.Step, ...]:
+    """The body of a loop without dead steps, maps storing over what they read last.
+
+    ``names``: registers and objects (or empty names) that are needed after the body.
+    """
+    own = {name for step in steps for name in defined(step)}
+    roots = storage_roots(steps)
+    outside = {roots.get(a, a) for step in steps for a in written(step)} - own
+    results = [pg.Result("output", 0, name) for name in sorted(outside)]
+    live = [*results, *(pg.Result("output", 0, name) for name in names if name)]
+    return write_over(remove_dead(steps, live, ()), results)
+
+
 class Lifetimes:
     """Per array: the steps that first and last touch it, or what may share its storage.
 
-    ``owners``: for a view, a reshape or the result of a Python step, all arrays whose storage it
-    may be, itself included.
+    ``owners``: for a view, a reshape or an array that a Python step gives, all arrays whose storage
+    it may be, itself included. What a step that makes an object reads lives to the end, since the
+    object may hold it.
     """
 
     def __init__(self, steps: Sequence[pg.Step], results: Sequence[pg.Result]) -> None:
@@ -100,11 +153,15 @@ class Lifetimes:
         self.last: dict[str, int] = {}
         for position, step in enumerate(steps):
             arrays = reads(step)[0]
-            if isinstance(step, (pg.View, pg.Reshape, pg.PyCall)):
+            makes = {dtype for _, dtype, _ in step.outs} if isinstance(step, pg.PyCall) else ()
+            if (
+                isinstance(step, (pg.View, pg.Reshape, pg.PyCall, pg.Branch))
+                and pg.OBJECT not in makes
+            ):
                 for out in defined(step):
                     self.owners[out] = frozenset([out]).union(*map(self.of, arrays))
             for array in arrays:
-                self._touch(array, position)
+                self._touch(array, len(steps) if pg.OBJECT in makes else position)
         for result in results:
             self._touch(result.array, len(steps))
 
@@ -115,7 +172,7 @@ class Lifetimes:
     def _touch(self, array: str, position: int) -> None:
         for owner in self.of(array):
             self.first.setdefault(owner, position)
-            self.last[owner] = position
+            self.last[owner] = max(position, self.last.get(owner, 0))
 
 
 def write_over(steps: Sequence[pg.Step], results: Sequence[pg.Result]) -> tuple[pg.Step, ...]:
@@ -192,6 +249,12 @@ def _renamed(step: pg.Step, turn: Mapping[str, str]) -> pg.Step:
         return replace(step, arrays=tuple(turn.get(a, a) for a in step.arrays))
     if isinstance(step, pg.PyCall):
         return replace(step, ins=tuple(turn.get(a, a) for a in step.ins))
+    if isinstance(step, pg.Loop):
+        return replace(step, body=tuple(_renamed(s, turn) for s in step.body))
+    if isinstance(step, pg.Branch):
+        first, second = (tuple(_renamed(s, turn) for s in b) for b in (step.first, step.second))
+        outs = tuple((*o[:3], turn.get(o[3], o[3]), turn.get(o[4], o[4])) for o in step.outs)
+        return replace(step, first=first, second=second, outs=outs)
     key = _NAMES[type(step)]
     changed: Any = {key: turn[getattr(step, key)]}
     return replace(step, **changed)
@@ -201,13 +264,39 @@ def assign_slots(
     steps: Sequence[pg.Step], results: Sequence[pg.Result]
 ) -> tuple[tuple[pg.Step, ...], int]:
     """Give every ``slot`` a number; it is taken again once its tenant and its views are dead."""
-    return _assign(steps, Lifetimes(steps, results).last)
+    planned, slots = _assign(steps, Lifetimes(steps, results).last, 0)
+    return _inside(planned, slots)
 
 
-def _assign(steps: Sequence[pg.Step], last: dict[str, int]) -> tuple[tuple[pg.Step, ...], int]:
+def _inside(steps: Sequence[pg.Step], first: int) -> tuple[tuple[pg.Step, ...], int]:
+    """The same for the steps inside of others, with slots that nothing else has: what a branch
+    leaves behind lives on after it."""
+    found: list[pg.Step] = []
+    total = first
+    for step in steps:
+        bodies: list[tuple[pg.Step, ...]] = []
+        for body in pg.bodies(step):
+            outs = (
+                [out[3 + len(bodies)] for out in step.outs] if isinstance(step, pg.Branch) else ()
+            )
+            results = [pg.Result("output", 0, str(name)) for name in outs]
+            planned, total = _assign(body, Lifetimes(body, results).last, total)
+            planned, total = _inside(planned, total)
+            bodies.append(planned)
+        if isinstance(step, pg.Loop):
+            step = replace(step, body=bodies[0])
+        elif isinstance(step, pg.Branch):
+            step = replace(step, first=bodies[0], second=bodies[1])
+        found.append(step)
+    return tuple(found), total
+
+
+def _assign(
+    steps: Sequence[pg.Step], last: dict[str, int], first: int
+) -> tuple[tuple[pg.Step, ...], int]:
     free: list[tuple[object, int]] = []
     tenants: dict[int, list[tuple[object, int]]] = {}
-    slots = 0
+    slots = first
     planned: list[pg.Step] = []
     for position, step in enumerate(steps):
         if isinstance(step, (pg.Alloc, pg.Reshape)) and step.place == "slot":

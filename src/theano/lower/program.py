@@ -1,13 +1,14 @@
 """The Program: what a backend turns into one callable. Steps over registers and arrays.
 
 Registers are host scalars (sizes, indices, 0-d arithmetic); arrays have a dtype, a rank, run-time
-extents and byte strides. Every name is assigned once. A register argument is the name of a register
+extents and byte strides; objects are Python values (lists, slices, random states, sparse matrices)
+that steps only pass on. Every name is assigned once. A register argument is the name of a register
 or a Python literal.
 
 Grammar (the text form, see ``lower/text.py``)::
 
     program := "program" NAME "{" param* step* result* "}"
-    param   := "param" ARRAY KIND INDEX            KIND: input | shared | constant
+    param   := "param" VALUE KIND INDEX            KIND: input | shared | constant
     step    := REG "=" PRIM REG* ":" DTYPE                            Let
              | REG "=" "dim" ARRAY INT                                Dim
              | REG "=" "peek" ARRAY                                   Peek (0-d)
@@ -17,9 +18,13 @@ Grammar (the text form, see ``lower/text.py``)::
              | ARRAY "=" "view" ARRAY start* axis*                    View
              | ARRAY "=" "reshape" ARRAY "[" REG* "]" SLOT            Reshape
              | "launch" KERNEL extents operands scalars               Launch
-             | "call" FUNCTION ARRAY* REG*                            Call
-             | ARRAY* "=" "python" INDEX (ARRAY|REG)*                 PyCall
-    result  := "output" INDEX ARRAY | "update" INDEX ARRAY
+             | [REG "="] "call" FUNCTION ARRAY* REG*                  Call
+             | VALUE* "=" "python" INDEX VALUE*                       PyCall
+             | REG "=" "loop" REG REG [REG] VALUE* "{" step* "}"      Loop
+             | (ARRAY "=" ARRAY | ARRAY)* "if" REG "{" step* "}" "else" "{" step* "}"   Branch
+    result  := "output" INDEX VALUE | "update" INDEX VALUE
+
+A VALUE is an ARRAY or the name of an object.
 
 A failed check or a kernel's error flag ends the call with a status; nothing has been committed
 then (steps that write storage owned by a shared variable come after every step that can fail, and
@@ -28,7 +33,7 @@ updates are committed last), so the caller can run the reference backend for the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from typing import Any
 
@@ -36,15 +41,17 @@ from theano.core.record import dataclass
 from theano.kernel.ir import Kernel
 
 Arg = str | int | float | bool  # a register's name or a literal
+OBJECT = "object"  # the dtype of a value that is no array: steps only pass it on
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """An array that exists before the program runs.
+    """An array or object that exists before the program runs.
 
     ``kind``: ``input`` (argument ``index`` of the call), ``shared`` (cell ``index``: a one-element
     list that holds the ndarray) or ``constant`` (entry ``index`` of ``Program.constants``).
-    ``static`` holds known extents (``None`` where unknown): the host checks the known.
+    ``static`` holds known extents (``None`` where unknown): the host checks the known. An object
+    (``dtype`` OBJECT, ``ndim`` 0) may be anything; only a Python step or a result may name it.
     """
 
     name: str
@@ -172,18 +179,26 @@ class Launch:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A library function. ``gemm``: arrays (C, A, B), scalars (alpha, beta): C = alpha A B + beta C
-    (A, B of rank 2 with any strides; C has unit column stride). ``copy``: arrays (out, in)."""
+    (A, B of rank 2 with any strides; C has unit column stride). ``copy``: arrays (out, in). Any
+    other name is a routine (``runtime/routines``).
+
+    The first ``writes`` arrays are written. ``out`` names the int64 register of the number that a
+    routine gives, or is empty.
+    """
 
     function: str
     arrays: tuple[str, ...]
     scalars: tuple[Arg, ...]
+    writes: int = 1
+    out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PyCall:
-    """Entry ``index`` of ``Program.callables`` on arrays (read-only to it) and registers.
+    """Entry ``index`` of ``Program.callables`` on arrays (read-only to it) and objects.
 
-    ``outs``: (name, dtype, ndim) of what it returns: fresh or borrowed C-contiguous arrays.
+    ``outs``: (name, dtype, ndim) of what it returns: fresh or borrowed C-contiguous arrays, and
+    objects (dtype OBJECT, ndim 0).
     """
 
     index: int
@@ -191,7 +206,74 @@ class PyCall:
     outs: tuple[tuple[str, str, int], ...]
 
 
-Step = Let | Dim | Peek | Poke | Check | Alloc | View | Reshape | Launch | Call | PyCall
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Run ``body`` for ``index`` = 0, 1, … below ``count``, or until after a run ``stop`` (a bool
+    register of the body, or empty) holds. ``out``: how many runs there were.
+
+    What the body names is its own, anew in each run; values pass from run to run through arrays
+    made before the loop. ``objects``: (name in the body, object before the first run, object that
+    a run leaves for the next, name after the loop).
+    """
+
+    out: str
+    index: str
+    count: Arg
+    body: tuple[Any, ...]
+    stop: str = ""
+    objects: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Run ``first`` if the bool register ``condition`` holds, else ``second``.
+
+    ``outs``: (name, dtype, rank, array of the first side, array of the second): what either side
+    leaves behind. All other names of the sides are their own.
+    """
+
+    condition: str
+    first: tuple[Any, ...]
+    second: tuple[Any, ...]
+    outs: tuple[tuple[str, str, int, str, str], ...]
+
+
+Step = (
+    Let
+    | Dim
+    | Peek
+    | Poke
+    | Check
+    | Alloc
+    | View
+    | Reshape
+    | Launch
+    | Call
+    | PyCall
+    | Loop
+    | Branch
+)
+
+
+def bodies(step: Any) -> tuple[tuple[Any, ...], ...]:
+    """The steps inside a step: of a loop, of both sides of a branch."""
+    if isinstance(step, Loop):
+        return (step.body,)
+    return (step.first, step.second) if isinstance(step, Branch) else ()
+
+
+def walk(steps: Iterable[Any]) -> Iterator[Any]:
+    """All steps, those inside of others included."""
+    stack = [iter(steps)]
+    while stack:
+        for step in stack[-1]:
+            yield step
+            inside = bodies(step)
+            if inside:
+                stack.extend(iter(body) for body in reversed(inside))
+                break
+        else:
+            stack.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +292,7 @@ class Result:
 
 @dataclass(frozen=True)
 class PyFunction:
-    """A Python step: ``call(*ndarrays) -> sequence of ndarrays``."""
+    """A Python step: ``call(*values) -> sequence of values``, ndarrays and objects."""
 
     name: str
     call: Callable[..., Any] = field(compare=False)

@@ -16,6 +16,19 @@ from theano.graph.tensor_type import TensorType
 from theano.ops.elemwise import Elemwise
 from theano.ops.shape import DimShuffle, Shape_i
 
+NATIVE_DTYPES = frozenset(
+    [
+        *("bool", "float16", "float32", "float64"),
+        *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
+    ]
+)
+
+
+def is_array(variable: Variable) -> bool:
+    """Whether a Program holds a variable as an array, not as an object that it only passes on."""
+    kind = variable.type
+    return isinstance(kind, TensorType) and kind.dtype in NATIVE_DTYPES
+
 
 class Size:
     """An extent that only the run time knows. ``source``: ("dim", variable, axis) or ("scalar",
@@ -75,7 +88,9 @@ class Sizes:
     def add_node(self, node: Apply, known: bool) -> None:
         """Infer the outputs' atoms. ``known`` False: the op's shape rule is not to be trusted."""
         op = node.op
-        if isinstance(op, Elemwise):
+        if not all(map(is_array, node.inputs)):
+            self._by_rule(node, known)
+        elif isinstance(op, Elemwise):
             shape = self._elemwise(node)
             for output in node.outputs:
                 self.dims[output] = shape
@@ -102,13 +117,10 @@ class Sizes:
         return tuple(shape)
 
     def _by_rule(self, node: Apply, known: bool) -> None:
-        shapes: Sequence[Any] = [None] * len(node.outputs)
-        try:
-            shapes = node.op.infer_shape(node, [self.handles(v) for v in node.inputs])
-        except (NotImplementedError, AttributeError):
-            known = False
-        for output, shape in zip(node.outputs, shapes, strict=True):
-            if not isinstance(output.type, TensorType):
+        shapes = self._inferred(node)
+        known = known and shapes is not None
+        for output, shape in zip(node.outputs, shapes or [None] * len(node.outputs), strict=True):
+            if not is_array(output):
                 continue
             fresh = tuple(
                 size if size is not None else Size(("dim", output, axis))
@@ -130,6 +142,19 @@ class Sizes:
                 for have, want in zip(fresh, atoms, strict=True):
                     self.unify(node, have, want)
                 self.dims[output] = fresh
+
+    def _inferred(self, node: Apply) -> Sequence[Any] | None:
+        """The extents that the op's shape rule gives; None where it has none."""
+        shapes = [self.handles(v) for v in node.inputs]
+        if all(map(is_array, node.inputs)):
+            misfits: tuple[type[Exception], ...] = (NotImplementedError, AttributeError)
+        else:  # a rule may ask for the extents of an object, which has none
+            misfits = (Exception,)
+        try:
+            found: Sequence[Any] = node.op.infer_shape(node, shapes)
+        except misfits:
+            return None
+        return found
 
     def unify(self, node: Apply, a: Atom, b: Atom) -> Atom:
         """Demand ``a == b`` on behalf of ``node``; returns the better known of the two."""
@@ -194,7 +219,7 @@ class Sizes:
         node = variable.owner
         if node is None or isinstance(node.op, Shape_i):
             return ()
-        return [v for v in node.inputs if v.type.ndim == 0]
+        return [v for v in node.inputs if is_array(v) and v.type.ndim == 0]
 
     def _atom_of(self, variable: Variable) -> Atom:
         node = variable.owner
@@ -204,10 +229,10 @@ class Sizes:
             return self._intern(variable, variable)
         if isinstance(node.op, Shape_i) and node.inputs[0] in self.dims:
             return self.dims[node.inputs[0]][node.op.i]
-        name = getattr(getattr(node.op, "scalar_op", None), "name", "")
+        name = getattr(getattr(node.op, "row", None), "name", "")
         if name in ("identity", "tensor_copy") or (name.startswith("Cast{int") and _widens(node)):
             return self._scalars[node.inputs[0]]
-        key = (node.op, tuple(self._scalars.get(v, v) for v in node.inputs))
+        key = (node.op, variable.index, tuple(self._scalars.get(v, v) for v in node.inputs))
         return self._intern(key, variable)
 
     def _intern(self, key: Any, variable: Variable) -> Size:

@@ -22,7 +22,7 @@ def text(program: pg.Program) -> str:
     for p in program.params:
         static = ", ".join("?" if s is None else str(s) for s in p.static)
         lines.append(f"  param {p.name} : {p.dtype}[{static}] = {p.kind} {p.index}")
-    lines += ["  " + _WRITERS[type(step)](step, kernels) for step in program.steps]
+    lines += _step_lines(program.steps, kernels)
     for r in program.results:
         place = " inplace" if r.inplace else ""
         lines.append(f"  result {r.kind} {r.index} = {r.array}{place}")
@@ -31,6 +31,28 @@ def text(program: pg.Program) -> str:
         lines.append(f"--- {name}")
         lines.append(kernel_text.text(kernel).rstrip())
     return "\n".join(lines) + "\n"
+
+
+def _step_lines(steps: Sequence[pg.Step], kernels: dict[Kernel, str]) -> list[str]:
+    lines = []
+    for step in steps:
+        if isinstance(step, pg.Loop):
+            stop = f" until {step.stop}" if step.stop else ""
+            carried = "; ".join(f"{a} = {b} then {c} as {d}" for a, b, c, d in step.objects)
+            head = f"  {step.out} = loop {step.index} below {_arg(step.count)}{stop}"
+            lines.append(head + (f" carrying ({carried}) {{" if carried else " {"))
+            lines += ["  " + line for line in _step_lines(step.body, kernels)]
+            lines.append("  }")
+        elif isinstance(step, pg.Branch):
+            outs = "; ".join(f"{n} : {d} / {r} = {a}, {b}" for n, d, r, a, b in step.outs)
+            lines.append(f"  if {step.condition} ({outs}) {{")
+            lines += ["  " + line for line in _step_lines(step.first, kernels)]
+            lines.append("  } else {")
+            lines += ["  " + line for line in _step_lines(step.second, kernels)]
+            lines.append("  }")
+        else:
+            lines.append("  " + _WRITERS[type(step)](step, kernels))
+    return lines
 
 
 def _arg(value: pg.Arg) -> str:
@@ -69,6 +91,12 @@ def _python(s: pg.PyCall, kernels: Any) -> str:
     return f"python {s.index} ({', '.join(s.ins)}) ({outs})"
 
 
+def _call(s: pg.Call, kernels: Any) -> str:
+    target = f"{s.out} = " if s.out else ""
+    written, given = ", ".join(s.arrays[: s.writes]), ", ".join(s.arrays[s.writes :])
+    return f"{target}call {s.function} ({written}; {given}) ({_args(s.scalars)})"
+
+
 _WRITERS: dict[type, Callable[[Any, dict[Kernel, str]], str]] = {
     pg.Let: _let,
     pg.Dim: lambda s, k: f"{s.out} = dim {s.array} {s.axis}",
@@ -81,7 +109,7 @@ _WRITERS: dict[type, Callable[[Any, dict[Kernel, str]], str]] = {
         f"{s.out} : {s.dtype} = reshape {s.source} ({_args(s.dims)}) {s.place}"
     ),
     pg.Launch: _launch,
-    pg.Call: lambda s, k: f"call {s.function} ({', '.join(s.arrays)}) ({_args(s.scalars)})",
+    pg.Call: _call,
     pg.PyCall: _python,
 }
 
@@ -121,10 +149,7 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str], dict[str, Kernel]], Any]], 
         r"launch (\w+) \((.*)\) \((.*)\) \((.*)\)",
         lambda m, k: pg.Launch(k[m[1]], _values(m[2]), _operands(m[3]), _values(m[4])),
     ),
-    (
-        r"call (\w+) \((.*)\) \((.*)\)",
-        lambda m, k: pg.Call(m[1], tuple(_items(m[2])), _values(m[3])),
-    ),
+    (r"(?:(\w+) = )?call (\w+) \((.*); ?(.*)\) \((.*)\)", lambda m, k: _parsed_call(m)),
     (
         r"python (\d+) \((.*)\) \((.*)\)",
         lambda m, k: pg.PyCall(int(m[1]), tuple(_items(m[2])), _outs(m[3])),
@@ -150,7 +175,7 @@ def parse(
     first = re.fullmatch(r"program (\S+) slots (\d+) \{", lines[0])
     if first is None or lines[-1] != "}":
         raise ValueError(f"not a program: {lines[0]!r}")
-    found = [_line(line, kernels) for line in lines[1:-1]]
+    found = _blocks(lines[1:-1], kernels)
     return pg.Program(
         first[1],
         tuple(x for x in found if isinstance(x, pg.Param)),
@@ -162,12 +187,66 @@ def parse(
     )
 
 
+_LOOP = re.compile(r"(\w+) = loop (\w+) below (\S+)(?: until (\w+))?(?: carrying \((.*)\))? \{")
+
+
+_IF = re.compile(r"if (\w+) \((.*)\) \{")
+
+
+def _blocks(lines: Sequence[str], kernels: dict[str, Kernel]) -> list[Any]:
+    """Steps, with those between braces inside their loops and branches."""
+    stack: list[list[Any]] = [[]]
+    heads: list[tuple[Any, list[Any] | None]] = []  # match, and the first side once it is complete
+    for line in lines:
+        head = _LOOP.fullmatch(line) or _IF.fullmatch(line)
+        if head is not None:
+            heads.append((head, None))
+            stack.append([])
+        elif line in ("}", "} else {"):
+            if not heads:
+                raise ValueError("something ends that has not begun")
+            head, first = heads.pop()
+            body = stack.pop()
+            if line != "}":
+                heads.append((head, body))
+                stack.append([])
+            else:
+                stack[-1].append(_whole(head, first, body))
+        else:
+            stack[-1].append(_line(line, kernels))
+    if len(stack) != 1:
+        raise ValueError("a loop or branch does not end")
+    return stack[0]
+
+
+def _whole(head: re.Match[str], first: list[Any] | None, body: list[Any]) -> pg.Step:
+    if first is None:
+        carried = [tuple(re.split(r" = | then | as ", part)) for part in _items(head[5] or "", ";")]
+        return pg.Loop(
+            head[1], head[2], _value(head[3]), tuple(body), head[4] or "",
+            tuple((a, b, c, d) for a, b, c, d in carried),
+        )  # fmt: skip
+    outs = []
+    for part in _items(head[2], ";"):
+        found = re.fullmatch(r"(\w+) : (\w+) / (\d+) = (\w+), (\w+)", part)
+        if found is None:
+            raise ValueError(f"cannot read the result {part!r}")
+        outs.append((found[1], found[2], int(found[3]), found[4], found[5]))
+    return pg.Branch(head[1], tuple(first), tuple(body), tuple(outs))
+
+
 def _line(line: str, kernels: dict[str, Kernel]) -> Any:
     for pattern, make in _COMPILED:
         match = pattern.fullmatch(line)
         if match is not None:
             return make(match, kernels)
     raise ValueError(f"cannot read the step {line!r}")
+
+
+def _parsed_call(match: re.Match[str]) -> pg.Call:
+    written = tuple(_items(match[3]))
+    arrays = (*written, *_items(match[4]))
+    return pg.Call(match[2], arrays, _values(match[5]), len(written), match[1] or "")
 
 
 def _items(source: str, separator: str = ",") -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from theano.core.record import dataclass
 from theano.graph.nodes import Apply, Variable
 from theano.kernel.build import Builder, Val
+from theano.lower.sizes import is_array
 from theano.ops.creation import Alloc
 from theano.ops.elemwise import Elemwise
 from theano.ops.shape import DimShuffle
@@ -32,8 +33,8 @@ def resolve(variable: Variable, fills: bool = True) -> tuple[Variable, Dims]:
 
     ``fills``: also below an Alloc of a number, which is enough for kernels; others need an array.
     """
-    dims: Dims = tuple(range(variable.type.ndim)) if hasattr(variable.type, "ndim") else ()
-    while variable.owner is not None:
+    dims: Dims = tuple(range(variable.type.ndim)) if is_array(variable) else ()
+    while variable.owner is not None and is_array(variable):
         op = variable.owner.op
         if isinstance(op, DimShuffle):
             order = op.new_order
@@ -44,6 +45,17 @@ def resolve(variable: Variable, fills: bool = True) -> tuple[Variable, Dims]:
             break
         variable = variable.owner.inputs[0]
     return variable, dims
+
+
+def of_numbers(node: Apply) -> bool:
+    """Whether all inputs are 0-d arrays, which registers can hold."""
+    return all(is_array(v) and v.type.ndim == 0 for v in node.inputs)
+
+
+def is_view(variable: Variable) -> bool:
+    """Whether a variable is computed as a view of another's array."""
+    node = variable.owner
+    return node is not None and getattr(node.op, "lowering", "") in ("view", "reshape")
 
 
 class Recorder:
@@ -94,7 +106,8 @@ def default_align(node: Apply, position: int) -> Dims:
 def uses_of(node: Apply) -> list[Use]:
     """How a map or reduce node reads its inputs; those of which it needs only the extents are not
     among them."""
-    cached = getattr(node.tag, "uses", None)
+    # Not in the tag: a clone of the node with other inputs has that, too.
+    cached = vars(node).get("_uses")
     if cached is not None:
         found: list[Use] = cached
         return found
@@ -105,11 +118,11 @@ def uses_of(node: Apply) -> list[Use]:
         uses = [
             Use(i, *resolve(node.inputs[i]), default_align(node, i))
             for i in range(len(node.inputs))
-            if i not in node.op.scalar_op.disconnected
+            if i not in node.op.row.disconnected
         ]
     else:
         recorder = Recorder(node)
         node.op.body(node, recorder)
         uses = [recorder.found[i] for i in sorted(recorder.found)]
-    node.tag.uses = uses
+    vars(node)["_uses"] = uses
     return uses

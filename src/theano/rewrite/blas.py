@@ -1,4 +1,4 @@
-"""Matrix products with what is scaled and added around them: one Gemm call."""
+"""Matrix products with what is scaled and added around them: one Gemm or BatchedGemm call."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.ops import index_spec
+from theano.ops.batched import BatchedGemm, Matmul
 from theano.ops.dot import NATIVE, Gemm
 from theano.ops.index_spec import FULL
 from theano.rewrite.build import constant_value, is_elemwise, owner_of, same_pattern, t
-from theano.rewrite.engine import Uses
+from theano.rewrite.engine import Uses, key_of
 from theano.rewrite.pattern import rule
 
 Result = Sequence[Variable] | None
@@ -22,6 +23,10 @@ _LINEAR = frozenset({"add", "sub", "neg", "mul", "true_div"})
 
 #: how deep and wide a linear combination may be
 _LIMIT = 16
+
+#: ops that multiply matrices, and those that add to another array, too
+_PRODUCTS = ("Dot", "BatchedDot", "Matmul")
+_GEMMS = (Gemm, BatchedGemm)
 
 
 @dataclass
@@ -103,11 +108,11 @@ def _children(
     node = variable.owner
     if node is None:
         return None
-    if type(node.op) is Gemm:
+    if type(node.op) in _GEMMS:
         return _gemm_children(node, coefficient)
-    if not is_elemwise(node) or node.op.scalar_op.name not in _LINEAR:
+    if not is_elemwise(node) or node.op.row.name not in _LINEAR:
         return None
-    name, inputs = node.op.scalar_op.name, node.inputs
+    name, inputs = node.op.row.name, node.inputs
     minus = coefficient.times(-1.0)
     assert minus is not None
     if name == "add":
@@ -124,7 +129,8 @@ def _gemm_children(
 ) -> list[tuple[Variable, _Coefficient]] | None:
     c, alpha, a, b, beta = node.inputs
     pairs = []
-    for matrix, scale in ((t.dot(a, b), alpha), (c, beta)):
+    product = t.dot(a, b) if type(node.op) is Gemm else Matmul()(a, b)
+    for matrix, scale in ((product, alpha), (c, beta)):
         value = constant_value(scale)
         scaled = coefficient.times(scale if value is None else float(value))
         if scaled is None:
@@ -162,25 +168,29 @@ def _sum_of(coefficients: Sequence[_Coefficient], dtype: str) -> Any:
 
 @rule("blas", ("add", "sub", "neg"), tags=("local_gemm", "BlasOpt"), name="GemmOptimizer")
 def gemm_from_sum(node: Apply, uses: Uses) -> Result:
-    """A linear combination of one product of matrices and one other matrix -> one Gemm."""
+    """A linear combination of one product of matrices and one other array -> one Gemm.
+
+    The same for batches of matrices -> one BatchedGemm.
+    """
     out = node.outputs[0]
-    if out.type.ndim != 2 or out.type.dtype not in NATIVE:
+    if not 2 <= out.type.ndim <= 4 or out.type.dtype not in NATIVE:
         return None
     total = _combination(node, uses)
     if total is None or len(total.terms) != 2:
         return None
-    products = [m for m in total.terms if owner_of(m, "Dot") and uses(m) <= 1]
+    products = [m for m in total.terms if owner_of(m, *_PRODUCTS) and uses(m) <= 1]
     for product in products:
         (other,) = (m for m in total.terms if m is not product)
         if not _may_be_written(other, uses) and len(products) < 2:
             return None
-        dot = product.owner
-        assert dot is not None
-        if any(v.type.ndim != 2 for v in dot.inputs):
+        inner = product.owner
+        assert inner is not None
+        if any(v.type.ndim != out.type.ndim for v in inner.inputs):
             continue
         dtype = out.type.dtype
         alpha, beta = (_sum_of(total.terms[m], dtype) for m in (product, other))
-        made = Gemm()(other, alpha, *dot.inputs, beta)
+        op = Gemm() if out.type.ndim == 2 else BatchedGemm()
+        made = op(other, alpha, *inner.inputs, beta)
         return [made] if made.type == out.type else None
     return None
 
@@ -195,10 +205,10 @@ def _may_be_written(matrix: Variable, uses: Uses) -> bool:
         return False
     if matrix.owner is None:
         return hasattr(matrix, "container")
-    return owner_of(matrix, "Dot", "Gemm") is not None and uses(matrix) <= 1
+    return owner_of(matrix, *_PRODUCTS, "Gemm", "BatchedGemm") is not None and uses(matrix) <= 1
 
 
-@rule("canonicalize", ("Dot",))
+@rule("canonicalize", _PRODUCTS)
 def local_0_dot_x(node: Apply) -> Result:
     """A product with zeros -> zeros."""
     out = node.outputs[0]
@@ -213,22 +223,29 @@ def local_0_dot_x(node: Apply) -> Result:
 
 @rule("canonicalize", ("DimShuffle",))
 def local_lift_transpose_through_dot(node: Apply, uses: Uses) -> Result:
-    """dot(x, y).T -> dot(y.T, x.T): transposes of inputs cost nothing."""
-    inner = owner_of(node.inputs[0], "Dot")
-    if inner is None or node.op.new_order != (1, 0) or uses(node.inputs[0]) > 1:
+    """dot(x, y).T -> dot(y.T, x.T): transposes of inputs cost nothing. The same of batches."""
+    inner = owner_of(node.inputs[0], *_PRODUCTS)
+    if inner is None or uses(node.inputs[0]) > 1:
+        return None
+    ndim = node.inputs[0].type.ndim
+    turned = (*range(ndim - 2), ndim - 1, ndim - 2)
+    if ndim < 2 or node.op.new_order != turned or any(v.type.ndim != ndim for v in inner.inputs):
         return None
     x, y = inner.inputs
-    if x.type.ndim != 2 or y.type.ndim != 2:
-        return None
-    return [t.dot(t.dimshuffle(y, 1, 0), t.dimshuffle(x, 1, 0))]
+    return [inner.op(t.dimshuffle(y, *turned), t.dimshuffle(x, *turned))]
 
 
 @rule("canonicalize", ("Subtensor",))
 def local_subtensor_of_dot(node: Apply, uses: Uses) -> Result:
-    """dot(x, y)[i] -> dot(x[i], y): only the rows and columns asked for are computed."""
-    inner = owner_of(node.inputs[0], "Dot")
+    """dot(x, y)[i] -> dot(x[i], y): only the rows and columns asked for are computed.
+
+    Of a batch only the matrices asked for.
+    """
+    inner = owner_of(node.inputs[0], "Dot", "BatchedDot")
     if inner is None or uses(node.inputs[0]) > 1:
         return None
+    if key_of(inner.op) == "BatchedDot":
+        return _part_of_batch(node, inner)
     x, y = inner.inputs
     if x.type.ndim != 2 or y.type.ndim != 2:
         return None
@@ -236,3 +253,16 @@ def local_subtensor_of_dot(node: Apply, uses: Uses) -> Result:
     made = t.dot(x if index_spec.is_full(rows) else t.getitem(x, rows),
                  y if index_spec.is_full(columns) else t.getitem(y, (FULL, columns)))  # fmt: skip
     return [made] if made.type.ndim == node.outputs[0].type.ndim else None
+
+
+def _part_of_batch(node: Apply, inner: Apply) -> Result:
+    """batched_dot(x, y)[i] -> batched_dot(x[i], y[i]), or dot(x[i], y[i]) for one i."""
+    entries = index_spec.unpack(node.op.idx_list, node.inputs[1:])
+    if not entries or entries[0] is None or index_spec.is_full(entries[0]):
+        return None
+    first, rest = entries[0], [entry for entry in entries[1:] if not index_spec.is_full(entry)]
+    if rest:
+        return None
+    x, y = (t.getitem(v, first) for v in inner.inputs)
+    made = t.batched_dot(x, y) if isinstance(first, slice) else t.dot(x, y)
+    return [made] if same_pattern(made, node.outputs[0]) else None

@@ -46,7 +46,7 @@ def is_call(variable: Variable, *keys: str) -> bool:
 
 def is_elemwise(node: Apply | None) -> bool:
     """Whether a node's op is elementwise."""
-    return node is not None and hasattr(node.op, "scalar_op")
+    return node is not None and hasattr(node.op, "row")
 
 
 def is_float_out(node: Apply) -> bool:

@@ -25,7 +25,7 @@ def _children(variable: Variable, names: tuple[str, ...], dtype: str, uses: Uses
     node = variable.owner
     if node is None or not is_elemwise(node) or uses(variable) > 1:
         return None
-    if node.op.scalar_op.name not in names or variable.type.dtype != dtype:
+    if node.op.row.name not in names or variable.type.dtype != dtype:
         return None
     return node
 
@@ -57,7 +57,7 @@ class _Sum:
 def _coefficient_of(variable: Variable) -> tuple[Variable, Any]:
     """x and c of c * x."""
     node = variable.owner
-    if node is None or not is_elemwise(node) or node.op.scalar_op.name != "mul":
+    if node is None or not is_elemwise(node) or node.op.row.name != "mul":
         return variable, 1
     if len(node.inputs) == 2 and not variable.type.dtype.startswith("int"):
         for c, x in (node.inputs, node.inputs[::-1]):
@@ -76,7 +76,7 @@ def _flatten_sum(node: Apply, uses: Uses) -> _Sum:
     seen = 0
     while stack:
         current, sign = stack.pop()
-        name = current.op.scalar_op.name
+        name = current.op.row.name
         for position, variable in enumerate(current.inputs):
             flip = -1 if name == "neg" or (name == "sub" and position == 1) else 1
             seen += 1
@@ -163,7 +163,7 @@ def _flatten_product(node: Apply, uses: Uses) -> _Product | None:
     seen = 0
     while stack:
         current, sign = stack.pop()
-        name = current.op.scalar_op.name
+        name = current.op.row.name
         if name == "neg":
             total.negatives += 1
         if name in ("true_div", "inv"):
@@ -183,7 +183,7 @@ def _flatten_product(node: Apply, uses: Uses) -> _Product | None:
 def local_mul_canonizer(node: Apply, uses: Uses) -> Result:
     """Gather the constants of a product, drop ones, cancel x / x, make one division of several."""
     out = node.outputs[0]
-    name = node.op.scalar_op.name
+    name = node.op.row.name
     if out.type.dtype in COMPLEX or out.type.dtype == "bool":
         return None
     if out.type.dtype in DISCRETE and name == "true_div":
@@ -234,7 +234,7 @@ def local_sub_neg(node: Apply) -> Result:
     """a - (-b) -> a + b."""
     a, b = node.inputs
     inner = b.owner
-    if inner is None or not is_elemwise(inner) or inner.op.scalar_op.name != "neg":
+    if inner is None or not is_elemwise(inner) or inner.op.row.name != "neg":
         return None
     return [t.add(a, inner.inputs[0])]
 
@@ -246,7 +246,7 @@ def local_add_neg(node: Apply, uses: Uses) -> Result:
         return None
     for a, b in (node.inputs, node.inputs[::-1]):
         inner = b.owner
-        if inner is not None and is_elemwise(inner) and inner.op.scalar_op.name == "neg":
+        if inner is not None and is_elemwise(inner) and inner.op.row.name == "neg":
             return [t.sub(a, inner.inputs[0])] if a.type.dtype == b.type.dtype else None
     return None
 
@@ -262,7 +262,7 @@ def local_intdiv_by_one(node: Apply) -> Result:
 
 def _is(variable: Variable, name: str) -> Apply | None:
     node = variable.owner
-    if node is None or not is_elemwise(node) or node.op.scalar_op.name != name:
+    if node is None or not is_elemwise(node) or node.op.row.name != name:
         return None
     return node
 

@@ -60,7 +60,8 @@ class Report:
     """What rewriting did: how often each rule fired, and the graph's text after each pass if asked.
 
     Attributes: ``fired`` (rule name to count), ``passes`` (pass name, number of nodes after it),
-    ``texts`` (pass name, text) and ``counts`` (``fired`` after each pass) when ``keep_text``.
+    ``texts`` (pass name, text) and ``counts`` (``fired`` after each pass) when ``keep_text``;
+    ``seconds`` by pass name.
     """
 
     keep_text: bool = False
@@ -68,6 +69,7 @@ class Report:
     passes: list[tuple[str, int]] = field(default_factory=list)
     texts: list[tuple[str, str]] = field(default_factory=list)
     counts: list[dict[str, int]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def count(self, name: str) -> None:
         """Note that a rule fired."""
@@ -76,7 +78,7 @@ class Report:
 
 def key_of(op: Any) -> str:
     """What rules call an op: the row's name of an elementwise op, else the class name."""
-    row = getattr(op, "scalar_op", None)
+    row = getattr(op, "row", None)
     return type(op).__name__ if row is None else str(getattr(row, "name", row))
 
 

@@ -7,6 +7,8 @@ changes (at most ``limit`` times). Old optimizer names map to sets of stages.
 from __future__ import annotations
 
 import importlib
+import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,8 +26,13 @@ from theano.rewrite.pattern import RULES
 #: modules that declare rules, in the order in which rules of one stage are tried
 _MODULES: Final = (
     "useless", "canonicalize", "powers", "shape", "index", "reduce", "stabilize", "nn",
-    "specialize", "blas",
+    "specialize", "blas", "complex_parts",
 )  # fmt: skip
+#: modules whose rules are about the ops of another module: of use once that is imported
+_ABOUT: Final = {
+    "sparse": "theano.ops.sparse_base", "typed_list": "theano.ops.typed_list",
+    "linalg": "theano.ops.linalg_base",
+}  # fmt: skip
 
 _loaded: list[str] = []
 
@@ -79,9 +86,11 @@ def optimize(
     *,
     including: Iterable[str] = (),
     excluding: Iterable[str] = (),
+    requiring: Iterable[str] = (),
     level: str | None = "fast_run",
     report: Report | None = None,
     expand: bool = True,
+    whole: bool = True,
 ) -> list[Variable]:
     """Equivalent, cheaper and stabler expressions of ``outputs``; the given graph is not changed.
 
@@ -90,15 +99,18 @@ def optimize(
     inputs : variables to keep as they are (roots are kept in any case).
     including : tags or names of rules, or names of passes, to add to the level's.
     excluding : tags or names of rules, or names of passes, to leave out.
+    requiring : tags, stages or levels: rules that do not carry all of them are left out.
     level : 'fast_run' (o2, o3, o4), 'fast_compile' (o1), 'stabilize', 'merge', 'unsafe', None.
     report : filled with what happened.
     expand : replace, last of all, ops that are only notation for others (needed to lower).
+    whole : the graph is a function's, not the step of a loop: make conditionals lazy.
 
     Rules of numerical stability run at every level: without them results would be wrong.
     """
     load()
     report = report if report is not None else Report()
     wanted, unwanted = set(including), set(excluding)
+    unwanted |= _without(set(requiring) - {str(name) for name in LEVELS})
     if level not in LEVELS:
         names = ", ".join(sorted(str(name) for name in LEVELS))
         raise ValueError(f"Unknown optimizer {level!r}; there are: {names}.")
@@ -110,13 +122,42 @@ def optimize(
     with change_flags(compute_test_value="off"), without_gc():
         passes = _passes(level, wanted)
         for step in passes:
+            if step.name == "specialize" and "scan" not in unwanted:
+                results = _loops(inputs, results, level, wanted, unwanted, report)
             if step.name not in unwanted:
                 rules = select(step.stages, wanted - _STAGES, unwanted)
                 results = _run(step, inputs, results, rules, unwanted, report)
         if expand:
-            results = _expand(inputs, results, passes, wanted, unwanted, report)
+            results = _expanded(inputs, results, passes, wanted, unwanted, report)
+        if whole:
+            results = _lazy(inputs, results)
     shown = {new: old for old, new in hidden.items()}
     return traverse.rebuild(results, shown) if hidden else results
+
+
+def _loops(
+    inputs: Sequence[Variable], outputs: list[Variable], level: str | None, wanted: set[str],
+    unwanted: set[str], report: Report,
+) -> list[Variable]:  # fmt: skip
+    """Rewrite loops, and their steps as graphs of their own; then what comes out of it."""
+    if not _holds("Scan", outputs, inputs):
+        return outputs
+    from theano.rewrite import loops
+    from theano.rewrite.loop_uses import keep_what_is_used
+
+    def rewrite_step(
+        step_inputs: Sequence[Variable], step_outputs: Sequence[Variable]
+    ) -> list[Variable]:
+        return optimize(
+            step_inputs, step_outputs, including=wanted, excluding=unwanted, level=level,
+            expand=False, whole=False,
+        )  # fmt: skip
+
+    changed = loops.rewrite_loops(outputs, inputs, rewrite_step)
+    rules = select(FAST_RUN[1].stages, wanted - _STAGES, unwanted)
+    changed = _run(Pass("loops", FAST_RUN[1].stages), inputs, changed, rules, unwanted, report)
+    # What only extents were needed of is not used any more.
+    return keep_what_is_used(changed, inputs)
 
 
 def _passes(level: str | None, wanted: set[str]) -> list[Pass]:
@@ -129,11 +170,17 @@ def _passes(level: str | None, wanted: set[str]) -> list[Pass]:
 
 
 def load() -> None:
-    """Import the modules that declare rules, once."""
-    if not _loaded:
-        for name in _MODULES:
+    """Import the modules that declare rules, once; those about certain ops once there are any."""
+    names = () if _loaded else _MODULES
+    for name in (*names, *(n for n, about in _ABOUT.items() if about in sys.modules)):
+        if name not in _loaded:
             importlib.import_module(f"theano.rewrite.{name}")
             _loaded.append(name)
+
+
+def _without(needed: set[str]) -> set[str]:
+    """The names of the rules that lack one of the ``needed`` tags."""
+    return {rule.name for rule in RULES if needed - {*rule.tags, rule.stage, rule.name}}
 
 
 def select(stages: frozenset[str], wanted: set[str], unwanted: set[str]) -> list[Rule]:
@@ -152,13 +199,51 @@ def _run(
     step: Pass, inputs: Sequence[Variable], outputs: list[Variable], rules: Sequence[Rule],
     unwanted: set[str], report: Report,
 ) -> list[Variable]:  # fmt: skip
+    start = time.perf_counter()
     folder = fold if step.folds and "constant_folding" not in unwanted else None
     for _ in range(step.limit):
         outputs, changed = engine.sweep(inputs, outputs, rules, report, folder)
         if not changed:
             break
+    spent = time.perf_counter() - start
+    report.seconds[step.name] = report.seconds.get(step.name, 0.0) + spent
     _note(step.name, inputs, outputs, report)
     return outputs
+
+
+def _expanded(
+    inputs: Sequence[Variable], outputs: list[Variable], done: Sequence[Pass], wanted: set[str],
+    unwanted: set[str], report: Report,
+) -> list[Variable]:  # fmt: skip
+    """Expand, also in the steps of loops."""
+    results = _expand(inputs, outputs, done, wanted, unwanted, report)
+    if not _holds("Scan", results, inputs):
+        return results
+    from theano.rewrite import loops
+
+    return loops.change_steps(
+        results, inputs,
+        lambda ins, outs: _expanded(ins, list(outs), done, wanted, unwanted, Report()),
+    )  # fmt: skip
+
+
+def _lazy(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> list[Variable]:
+    """Make conditionals lazy, also in the steps of loops."""
+    results = list(outputs)
+    if _holds("Scan", results, inputs):
+        from theano.rewrite import loops
+
+        results = loops.change_steps(results, inputs, _lazy)
+    if _holds("IfElse", results, inputs):
+        from theano.rewrite.branches import lazy_branches
+
+        results = lazy_branches(results, inputs)
+    return results
+
+
+def _holds(name: str, outputs: Sequence[Variable], inputs: Sequence[Variable]) -> bool:
+    """Whether a graph has an op of that class; what is about such ops is imported then."""
+    return any(type(node.op).__name__ == name for node in traverse.toposort(outputs, inputs))
 
 
 def _expand(

@@ -84,7 +84,7 @@ def local_sum_prod_mul_by_scalar(node: Apply, uses: Uses) -> Result:
     inner = x.owner
     if inner is None or not is_elemwise(inner) or uses(x) > 1 or not is_float_out(node):
         return None
-    name = inner.op.scalar_op.name
+    name = inner.op.row.name
     if x.type.dtype != node.outputs[0].type.dtype:
         return None
     if name == "neg":

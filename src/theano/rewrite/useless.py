@@ -88,7 +88,7 @@ def local_func_inv(node: Apply) -> Result:
     inner = node.inputs[0].owner
     if not is_elemwise(inner) or inner is None:
         return None
-    pair = (node.op.scalar_op.name, inner.op.scalar_op.name)
+    pair = (node.op.row.name, inner.op.row.name)
     if pair not in _INVERSES or inner.inputs[0].type.dtype in DISCRETE:
         return None
     return _same(inner.inputs[0], node.outputs[0])
@@ -110,7 +110,7 @@ def local_useless_switch(node: Apply) -> Result:
 def local_useless_elemwise_comparison(node: Apply) -> Result:
     """x < x -> False; for integers x == x -> True; extents are at least 0."""
     x, y = node.inputs
-    name, out = node.op.scalar_op.name, node.outputs[0]
+    name, out = node.op.row.name, node.outputs[0]
     if x is y:
         if name in ("lt", "gt"):
             return [spread(False, out)]
@@ -148,7 +148,7 @@ def local_useless_extreme(node: Apply) -> Result:
     if bound is None or out.type.ndim or out.type.dtype not in DISCRETE:
         return None
     if bound <= 0 and nonnegative(x):
-        return _same(x if node.op.scalar_op.name == "maximum" else y, out)
+        return _same(x if node.op.row.name == "maximum" else y, out)
     return None
 
 
@@ -163,7 +163,7 @@ def local_useless_logic(node: Apply) -> Result:
     for one, other in ((x, y), (y, x)):
         value = constant_value(one)
         if value is not None:
-            absorbs = bool(value) == (node.op.scalar_op.name == "or_")
+            absorbs = bool(value) == (node.op.row.name == "or_")
             return _same(one if absorbs else other, node.outputs[0])
     return None
 
@@ -244,7 +244,7 @@ def local_fill_sink(node: Apply) -> Result:
     """f(fill(x, c), y) -> f(c, y), filled afterwards only if y does not have the shape."""
     if not is_elemwise(node) or len(node.outputs) != 1:
         return None
-    name = node.op.scalar_op.name
+    name = node.op.row.name
     if name == "second":
         return None
     if not any(map(_may_be_fill, node.inputs)):
@@ -294,7 +294,7 @@ def _may_be_fill(variable: Variable) -> bool:
     owner = variable.owner
     if owner is None:
         return False
-    row = getattr(owner.op, "scalar_op", None)
+    row = getattr(owner.op, "row", None)
     return type(owner.op).__name__ == "Alloc" if row is None else row.name == "second"
 
 
@@ -316,7 +316,7 @@ def _refill(made: Any, fill: Variable) -> Any:
 @rule("useless", ("*",))
 def local_upcast_elemwise_constant_inputs(node: Apply) -> Result:
     """Constants get the dtype that the op casts them to: equal ones merge."""
-    row = getattr(node.op, "scalar_op", None)
+    row = getattr(node.op, "row", None)
     if row is None or row.operands is not to_output or row.arity == 1 or row.name == "pow":
         return None
     dtype = node.outputs[0].type.dtype
@@ -408,3 +408,9 @@ def local_remove_useless_assert(node: Apply) -> Result:
 def local_remove_all_assert(node: Apply) -> Result:
     """Assertions are believed."""
     return [node.inputs[0]]
+
+
+@rule("useless", ("OpFromGraph",))
+def inline_ofg_expansion(node: Apply) -> Result:
+    """An op that is a graph -> the graph."""
+    return list(node.op.expand(node))

@@ -11,6 +11,7 @@ from theano.backends.cpu.flow import Function
 from theano.backends.cpu.layout import Layout
 from theano.kernel import ir
 
+DUMPS = 16  # places for elements that are not to be written
 Access = tuple[str, tuple[str, ...]]  # an operand, and the values that index it
 
 
@@ -49,6 +50,8 @@ class Body:
         self.axis = ""  # the vectorised axis
         self.position = "0"
         self.mask: str | None = None
+        self.dump = ""
+        self.part: tuple[str, str] | None = None  # scatters: first place, and how many
         self.accumulate: Callable[[ir.Accumulate, str], None] | None = None
 
     def value(self, name: str) -> str:
@@ -152,12 +155,25 @@ class Body:
         assert offset is not None
         assert inside is not None
         e.fail(e.invert(inside))
+        if self.part is not None and self.layout.kernel.operand(name).mode == "scatter":
+            inside = e.bits("and", inside, self._in_part(index[0], name))
         if self._moves(self.layout.kernel.operand(name)):
             step = e.broadcast("i64", place.stride)
             base = e.broadcast("i64", self.position)
             lane = e.binary("add", wide, base, memory.iota(e)) if e.lanes > 1 else self.position
             offset = e.binary("add", wide, offset, e.binary("mul", wide, lane, step))
         return memory.lane_pointers(e, place.pointer, offset), inside
+
+    def _in_part(self, entry: str, name: str) -> str:
+        """Whether an index along the first dimension of a scatter is in this chunk's part."""
+        assert self.part is not None
+        assert self.e.lanes == 1
+        f, (first, count) = self.f, self.part
+        raw = self.value(entry)
+        extent = f.word(self.ctx, self.layout.gather_extent(name, 0))
+        negative = f.s.emit(f"icmp slt i64 {raw}, 0")
+        place = f.select(negative, "i64", f.i64("add", raw, extent), raw)
+        return f.s.emit(f"icmp ult i64 {f.i64('sub', place, first)}, {count}")
 
     def _load_at(self, dtype: str, pointers: str, inside: str) -> str:
         e = self.e
@@ -169,6 +185,9 @@ class Body:
 
     def _safe(self, pointer: str, inside: str) -> str:
         dump = self.f.word_pointer(self.ctx, self.layout.own("dump"))
+        if self.dump:  # several, lest one element wait for another
+            slot = self.f.i64("and", self.position, str(DUMPS - 1))
+            dump = self.f.s.emit(f"getelementptr i64, ptr {self.dump}, i64 {slot}")
         return self.f.select(inside, "ptr", pointer, dump)
 
     def _store(self, s: ir.Store) -> None:

@@ -19,7 +19,7 @@ from theano.backends.cpu.entry import SYMBOL, binding, make_entry
 from theano.backends.cpu.host import HostCode, render_program
 from theano.backends.cpu.machine import disk_cache
 from theano.kernel.ir import Kernel
-from theano.lower.program import Program, PyFunction
+from theano.lower.program import OBJECT, Program, PyCall, PyFunction, walk
 from theano.runtime import capi
 
 _EXTERNAL = re.compile(r"^(?:declare [^@]*@|@)([\w.$]+)(?:\(| = external)", re.MULTILINE)
@@ -74,23 +74,40 @@ class CompiledProgram:
             Return the only output itself; otherwise a list of outputs.
         """
         if single != self.single:
-            return _compile(program, single).make_entry(program, cells, slow, fail, single)
-        steps = tuple(functools.partial(_call_python, step) for step in program.callables)
+            other = _compile(program, single, bool(self.code.timed))
+            return other.make_entry(program, cells, slow, fail, single)
+        arrays = {
+            s.index: tuple(dtype != OBJECT for _, dtype, _ in s.outs)
+            for s in walk(program.steps)
+            if isinstance(s, PyCall)
+        }
+        steps = tuple(
+            functools.partial(_call_python, step, arrays.get(i, ()))
+            for i, step in enumerate(program.callables)
+        )
         return make_entry(
             self.owner, self.code.state, program.name, program.constants, steps, cells, slow, fail
         )
 
 
-def _call_python(function: PyFunction, *arrays: Any) -> tuple[Any, ...] | None:
-    """Run a Python step; None if it raised, so that the reference tells what is wrong."""
+def _call_python(
+    function: PyFunction, arrays: tuple[bool, ...], *values: Any
+) -> tuple[Any, ...] | None:
+    """Run a Python step; None if it raised, so that the reference tells what is wrong.
+
+    ``arrays`` says which of its results are arrays, not objects.
+    """
     try:
-        return tuple(np.asarray(value, order="C") for value in function.call(*arrays))
+        return tuple(
+            np.asarray(value, order="C") if array else value
+            for value, array in zip(function.call(*values), arrays, strict=True)
+        )
     except Exception:
         return None
 
 
-def compile_program(program: Program, single: bool = True) -> CompiledProgram:
-    """Compile ``program`` for this machine.
+def compile_program(program: Program, single: bool = True, timed: bool = False) -> CompiledProgram:
+    """Compile ``program`` for this machine; ``timed``: its steps are counted and timed.
 
     Raises
     ------
@@ -99,7 +116,7 @@ def compile_program(program: Program, single: bool = True) -> CompiledProgram:
     MissingSpelling
         A step or primitive has no spelling on the CPU; the message names the file to edit.
     """
-    return _compile(program, single)
+    return _compile(program, single, timed)
 
 
 def imported(text: str) -> list[str]:
@@ -107,11 +124,11 @@ def imported(text: str) -> list[str]:
     return [name for name in _EXTERNAL.findall(text) if not name.startswith("llvm.")]
 
 
-def _compile(program: Program, single: bool) -> CompiledProgram:
+def _compile(program: Program, single: bool, timed: bool = False) -> CompiledProgram:
     if not capi.native_calls_supported():
         raise compiler.CompilerUnavailableError(capi.native_call_problem())
     host = compiler.host_features()
-    code = render_program(program, single, host.features)
+    code = render_program(program, single, host.features, timed)
     cache = disk_cache()
     owner = tiers.module(code.text, (SYMBOL,), binding(imported(code.text), cache), cache)
     return CompiledProgram(code.text, owner.from_cache, code.kernels, owner, single, code)

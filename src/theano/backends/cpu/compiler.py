@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from theano.backends.cpu import elf
 from theano.backends.cpu.machine import HostFeatures, recalled, remember
-from theano.runtime import blas, support
+from theano.runtime import blas, mt19937, support
 from theano.runtime.pycfunction import redirect
 
 if TYPE_CHECKING:
@@ -323,7 +323,10 @@ def _new_helpers(
     def compile_helper(text: str, exports: Sequence[str], imports: Mapping[str, int], /) -> Any:
         return compile_module(text, exports, imports, cache=cache)
 
-    return support.Support(quick or compile_helper, target, blas.find(blas_choice))
+    made = support.Support(quick or compile_helper, target, blas.find(blas_choice))
+    if quick is None:
+        mt19937.attach(functools.partial(made.library, mt19937.GROUP))
+    return made
 
 
 def forget_calls() -> None:

@@ -11,12 +11,16 @@ from theano.backends.cpu.flow import Carried, Function
 from theano.backends.cpu.layout import Layout
 from theano.backends.cpu.schedule import Plan
 from theano.kernel import ir
+from theano.runtime.threads import WORKERS_SLOT
 
 Point = Callable[[str, str | None, list[str]], list[str]]  # (position, mask, carried) -> carried
 
 #: How a launch may be split: by outer positions or along the last axis, whichever is better; only
 #: one of the two; along the last axis, but not at all where there is one thread.
 ANY, INNER, OUTER, STRIPES = range(4)
+#: From which on a scatter is worth several threads: work in units of a plan's weight; bytes of the
+#: target, or elements of a line.
+PARALLEL_WEIGHT, PARALLEL_BYTES, PARALLEL_LINE = 1 << 23, 1 << 22, 16
 #: Functions that run once a launch: compiled in a hurry.
 ONCE = "noinline optnone"
 
@@ -152,21 +156,66 @@ def chunk_ranges(f: Function, layout: Layout, outer: str, inner: str) -> tuple[s
     grain = f.word("%ctx", layout.own("grain"))
     mode = f.word("%ctx", layout.own("mode"))
     split_inner = f.s.emit(f"icmp eq i64 {mode}, 1")
+    split_outer = f.s.emit(f"icmp eq i64 {mode}, 0")
     first = f.i64("mul", "%chunk", grain)
     end = f.i64("add", first, grain)
     return (
-        f.select(split_inner, "i64", "0", first),
-        f.select(split_inner, "i64", outer, f.least(end, outer)),
+        f.select(split_outer, "i64", first, "0"),
+        f.select(split_outer, "i64", f.least(end, outer), outer),
         f.select(split_inner, "i64", first, "0"),
         f.select(split_inner, "i64", f.least(end, inner), inner),
     )
 
 
+def launch_parts(
+    f: Function, plan: Plan, symbol: str, last: str, points: str, otherwise: Callable[[], None]
+) -> None:
+    """Run ``@symbol`` once a thread, on a part of the target of a scatter each; else ``otherwise``.
+
+    All threads read all indices. That pays where there is much more to do than that: the target is
+    far larger than the caches, or the lines to be written are long (but not long enough to be
+    split among the threads)."""
+    layout, e = plan.layout, f.s
+    target = next(o.name for o in plan.kernel.operands if o.mode == "scatter")
+    rows = f.word("%ctx", layout.gather_extent(target, 0))
+    slot = e.emit(f"getelementptr i64, ptr @th_pool, i64 {WORKERS_SLOT}")
+    workers = e.emit(f"load atomic i64, ptr {slot} monotonic, align 8")
+    threads = f.i64("add", workers, "1")
+    reach = f.i64("mul", rows, f.word("%ctx", layout.gather_stride(target, 0)))
+    fit = e.emit(f"icmp sgt i64 {reach}, {PARALLEL_BYTES}")
+    if plan.last not in plan.kernel.serial:
+        line = e.emit(f"icmp sge i64 {last}, {PARALLEL_LINE}")
+        short = e.emit(f"icmp slt i64 {last}, {f.i64('mul', threads, '64')}")
+        fit = e.emit(f"and i1 {short}, {e.emit(f'or i1 {fit}, {line}')}")
+    much = e.emit(f"icmp sgt i64 {f.i64('mul', points, str(plan.weight))}, {PARALLEL_WEIGHT}")
+    fit = e.emit(f"and i1 {fit}, {much}")
+    fit = e.emit(f"and i1 {fit}, {e.emit(f'icmp sgt i64 {workers}, 0')}")
+
+    def parts() -> None:
+        share = e.emit(f"udiv i64 {f.i64('add', rows, workers)}, {threads}")
+        f.set_word("%ctx", layout.own("mode"), "2")
+        f.set_word("%ctx", layout.own("grain"), share)
+        e.declare("void", "th_parallel", ["ptr", "ptr", "ptr", "i64"])
+        f.lines.append(
+            f"  call void @th_parallel(ptr @th_pool, ptr @{symbol}, ptr %ctx, i64 {threads})"
+        )
+
+    f.choose(fit, parts, otherwise)
+
+
+def part_of_chunk(f: Function, layout: Layout) -> tuple[str, str]:
+    """The first place of a scatter that a chunk writes to, and how many there are."""
+    grain = f.word("%ctx", layout.own("grain"))
+    parts = f.s.emit(f"icmp eq i64 {f.word('%ctx', layout.own('mode'))}, 2")
+    first = f.select(parts, "i64", f.i64("mul", "%chunk", grain), "0")
+    return first, f.select(parts, "i64", grain, "-1")
+
+
 def vector_loop(
     f: Function, start: str, stop: str, lanes: int, carried: Carried, run: Point,
-    masked: bool = False,
+    masked: bool = False, several: int = 1,
 ) -> list[str]:  # fmt: skip
-    """Run ``run(position, mask, carried)`` over [start, stop).
+    """Run ``run(position, mask, carried)`` over [start, stop); ``several`` times a round.
 
     Whole vectors first, then a masked one; or, ``masked``, one loop that masks every vector (half
     the code, for big bodies)."""
@@ -179,7 +228,18 @@ def vector_loop(
     span = f.i64("sub", stop, start)
     whole = f.s.emit(f"and i64 {span}, {-lanes}")
     middle = f.i64("add", start, whole)
-    after = f.loop(start, middle, lanes, carried, lambda i, c: run(i, None, c))
+    begin = start
+    if several > 1:
+        assert not carried
+
+        def round_(i: str, c: list[str]) -> list[str]:
+            for number in range(several):
+                run(f.i64("add", i, str(number * lanes)), None, c)
+            return []
+
+        begin = f.i64("add", start, f.s.emit(f"and i64 {span}, {-lanes * several}"))
+        f.loop(start, begin, lanes * several, [], round_)
+    after = f.loop(begin, middle, lanes, carried, lambda i, c: run(i, None, c))
     some = f.s.emit(f"icmp slt i64 {middle}, {stop}")
     return f.when(
         some,

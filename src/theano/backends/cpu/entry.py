@@ -23,16 +23,22 @@ if TYPE_CHECKING:
     from theano.runtime.cache import ObjectCache
 
 SYMBOL: Final = "th_host"
+#: Counters of a timed step: calls, nanoseconds, bytes moved, most bytes made by one call.
+TIMER_WORDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Offsets of the words of a function's state block, which lives as long as the function."""
+    """Offsets of the words of a function's state block, which lives as long as the function.
+
+    ``timers``: steps whose runs are counted and timed (`timing`); their words are the last.
+    """
 
     cells: int
     callables: int
     constants: int
     slots: int
+    timers: int = 0
 
     busy, owner, slow, fail = range(4)
 
@@ -54,9 +60,18 @@ class State:
         return 4 + self.cells + self.callables + self.constants
 
     @property
+    def clock(self) -> int:
+        """Word of the address of the clock."""
+        return self.slot + 2 * self.slots
+
+    def timer(self, index: int) -> int:
+        """First word of the counters of timed step ``index``."""
+        return self.clock + 1 + TIMER_WORDS * index
+
+    @property
     def words(self) -> int:
         """Size of the block."""
-        return self.slot + 2 * self.slots
+        return self.timer(self.timers) if self.timers else self.clock
 
 
 def make_entry(
@@ -78,7 +93,7 @@ def make_entry(
         As for `build.CompiledProgram.make_entry`.
     """
     block = np.zeros(state.words, dtype=np.int64)
-    constants = tuple(np.require(value, requirements=["ALIGNED"]) for value in values)
+    constants = tuple(map(_aligned, values))
     block[state.slow], block[state.fail] = id(slow), id(fail)
     for i, cell in enumerate(cells[: state.cells]):
         block[state.cell(i)] = id(cell)
@@ -86,10 +101,36 @@ def make_entry(
         block[state.callable(i)] = id(step)
     for i, constant in enumerate(constants):
         block[state.constant(i)] = id(constant)
-    scratch = _Scratch(block, state.slot, quick=owner.level == 0)
+    if state.timers:
+        block[state.clock] = clock_address()
+    scratch = _Scratch(block[: state.clock], state.slot, quick=owner.level == 0)
     keep = (block, slow, fail, tuple(cells), constants, tuple(steps), owner, scratch)
     with compiler.swapping:
         return make_builtin(owner[SYMBOL], keep, keywords=True, name=name)
+
+
+def free_scratch(function: Any) -> None:
+    """Free the scratch memory that a built-in function keeps between calls."""
+    for item in function.__self__:
+        if isinstance(item, _Scratch):
+            item.release()
+
+
+@functools.cache
+def clock_address() -> int:
+    """The address of the C library's ``clock_gettime``; 0 where there is none."""
+    try:
+        function = ctypes.CDLL(None).clock_gettime
+    except (AttributeError, OSError, TypeError):
+        return 0
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _aligned(value: Any) -> Any:
+    """A constant that native code can read; what is no array is only passed on."""
+    if not isinstance(value, np.ndarray) or value.flags.aligned:
+        return value
+    return np.array(value, subok=True)
 
 
 class _Scratch:
@@ -106,6 +147,17 @@ class _Scratch:
     def forget_calls(self) -> None:
         """In a forked child: calls of other threads, which might hold the block, are gone."""
         self._block[[State.busy, State.owner]] = 0
+
+    def release(self) -> None:
+        """Free the memory that is kept between calls, unless a call uses it at this moment."""
+        free = self._free
+        if free is None or self._block[State.busy]:
+            return
+        pointers = [int(pointer) for pointer in self._block[self._first :: 2]]
+        # First forgotten, then freed: another thread may begin a call while this one frees.
+        self._block[self._first :] = 0
+        for pointer in pointers:
+            free(pointer or None)
 
     def __del__(self) -> None:
         free = self._free

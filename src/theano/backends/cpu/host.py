@@ -16,6 +16,7 @@ from theano.backends.cpu.entry import SYMBOL, State
 from theano.backends.cpu.host_frame import SLOW, Frame
 from theano.backends.cpu.host_steps import Steps
 from theano.backends.cpu.render import render_kernel
+from theano.backends.cpu.timing import TimedSteps, timed_steps
 from theano.core.record import dataclass
 from theano.kernel.ir import Kernel
 from theano.lower import program as pg
@@ -25,14 +26,17 @@ from theano.runtime import capi
 
 @dataclass(frozen=True)
 class HostCode:
-    """The module of a Program: text, and (kernel, symbol) of every kernel in it."""
+    """The module of a Program: text, (kernel, symbol) of every kernel in it, the timed steps."""
 
     text: str
     state: State
     kernels: tuple[tuple[Kernel, str], ...]
+    timed: tuple[pg.Step, ...] = ()
 
 
-def render_program(program: pg.Program, single: bool, features: str) -> HostCode:
+def render_program(
+    program: pg.Program, single: bool, features: str, timed: bool = False
+) -> HostCode:
     """Write the LLVM module of ``program``.
 
     Parameters
@@ -43,31 +47,31 @@ def render_program(program: pg.Program, single: bool, features: str) -> HostCode
         Return the only output itself instead of a list.
     features
         LLVM feature string of the processor.
+    timed
+        Count and time the steps that do work (`timing`).
     """
+    steps = timed_steps(program) if timed else ()
     module = Emitter(1)
     names: dict[Kernel, str] = {}
     texts = []
-    symbols = {}
-    for number, step in enumerate(program.steps):
-        if not isinstance(step, pg.Launch):
-            continue
-        if step.kernel not in names:
+    for step in pg.walk(program.steps):
+        if isinstance(step, pg.Launch) and step.kernel not in names:
             names[step.kernel] = f"th_kernel{len(names)}"
             code = render_kernel(step.kernel, names[step.kernel], features, module)
             texts.append(code.text)
-        symbols[number] = names[step.kernel]
     cells = [p.index for p in program.params if p.kind == "shared"]
     cells += [r.index for r in program.results if r.kind == "update"]
     state = State(
-        max(cells, default=-1) + 1, len(program.callables), len(program.constants), program.slots
-    )
-    host = Host(module, program, state, symbols, single).text()
+        max(cells, default=-1) + 1, len(program.callables), len(program.constants), program.slots,
+        len(steps),
+    )  # fmt: skip
+    host = Host(module, program, state, names, single).text()
     parts = [module.module_text(), *texts, host]
     if host.count("\n") > _LONG:
         # Glue for hundreds of steps: quick code generation matters more than quick glue.
         kernels = [f"declare void @{name}_run(ptr)" for name in names.values()]
         parts[-1:] = [COLD, module.module_text(), *kernels, host]
-    return HostCode("\n".join(parts), state, tuple(names.items()))
+    return HostCode("\n".join(parts), state, tuple(names.items()), steps)
 
 
 _LONG = 6000  # lines of the host function
@@ -77,7 +81,7 @@ class Host:
     """Writes the host function of one program."""
 
     def __init__(
-        self, module: Emitter, program: pg.Program, state: State, symbols: dict[int, str],
+        self, module: Emitter, program: pg.Program, state: State, symbols: dict[Kernel, str],
         single: bool,
     ) -> None:  # fmt: skip
         self.program = program
@@ -98,7 +102,8 @@ class Host:
         else:
             self.e.do("%slots = inttoptr i64 0 to ptr")
         self._stored_params()
-        steps = Steps(self.frame, self.symbols)
+        timed = self.frame.state.timers
+        steps = (TimedSteps if timed else Steps)(self.frame, self.symbols)
         for number, step in enumerate(self.program.steps):
             steps.run(number, step)
         self._results()
@@ -138,8 +143,9 @@ class Host:
         for p in params:
             place = self.e.emit(f"getelementptr ptr, ptr %args, i64 {p.index}")
             objects[p.name] = self.e.emit(f"load ptr, ptr {place}, align 8")
+        arrays = [p for p in params if p.dtype != pg.OBJECT]
         for make in (self._type_test, self._header_test):
-            tests = [make(p, objects[p.name]) for p in params]
+            tests = [make(p, objects[p.name]) for p in arrays]
             if tests:
                 self._else_slow(self._all(tests))
         for p in params:
@@ -179,6 +185,9 @@ class Host:
         ]
 
     def _define(self, param: pg.Param, object_: str, slot: str = "") -> None:
+        if param.dtype == pg.OBJECT:
+            self.frame.arrays[param.name] = self.frame.passed(slot or object_)
+            return
         self.frame.arrays[param.name] = self.frame.of_object(object_, param.dtype, param.ndim, slot)
 
     def _acquire(self) -> None:
@@ -231,7 +240,8 @@ class Host:
                 self.frame.leave_if_null(object_)
                 self.frame.api("Py_IncRef", object_)
                 slot = self.frame.own(object_)
-                for make in (self._type_test, self._header_test):
+                array = p.dtype != pg.OBJECT
+                for make in (self._type_test, self._header_test) if array else ():
                     self._leave_unless(make(p, object_))
                 self._define(p, object_, slot)
                 for test in self._extent_tests(p):
@@ -268,8 +278,12 @@ class Host:
         self.e.do(f"ret ptr {value}")
 
     def _fresh(self, name: str, given: set[str]) -> str:
-        """Slot of an array object that nothing else refers to."""
+        """Slot of an array object that nothing else refers to; of an object, a new reference."""
         array = self.frame.arrays[name]
+        if array.dtype == pg.OBJECT:
+            object_ = self.frame.object(array)
+            self.frame.api("Py_IncRef", object_)
+            return self.frame.own(object_)
         owned = array.object in self.frame.objects and name in self._outputs
         if owned and name not in given:
             given.add(name)

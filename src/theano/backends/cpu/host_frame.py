@@ -20,13 +20,16 @@ ERROR, SLOW = -1, -2  # statuses; a failed step has its own number
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """An array in native code: i64 values for extents and byte strides, the NumPy object if any."""
+    """An array in native code: i64 values for extents and byte strides, the NumPy object if any.
+
+    What a program only passes on has the dtype ``object`` and nothing but its object.
+    """
 
     dtype: str
     pointer: str
     dims: tuple[str, ...]
     strides: tuple[str, ...]
-    object: str = ""  # slot of the owned object, or a borrowed object of a parameter
+    object: str = ""  # slot of the owned object, or a borrowed object
 
 
 class Frame:
@@ -210,6 +213,16 @@ class Frame:
             dims = [self.field(dims_at, 8 * i, "i64") for i in range(ndim)]
             strides = [self.field(strides_at, 8 * i, "i64") for i in range(ndim)]
         return Array(dtype, pointer, tuple(dims), tuple(strides), slot or object_)
+
+    def passed(self, object_: str) -> Array:
+        """An object, or the slot of one, that steps only pass on."""
+        return Array(pg.OBJECT, "null", (), (), object_)
+
+    def object(self, array: Array) -> str:
+        """The Python object of an array that has one."""
+        if array.object in self.objects:
+            return self.e.emit(f"load ptr, ptr {array.object}")
+        return array.object
 
     def new_array(self, dtype: str, dims: Sequence[str], size: str) -> Array:
         """A new NumPy array, owned by the frame."""

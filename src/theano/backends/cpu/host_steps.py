@@ -8,23 +8,27 @@ from typing import Any
 
 from theano.backends.cpu import library, memory, outlined, prims
 from theano.backends.cpu.driver import to_word
-from theano.backends.cpu.host_frame import Array, Frame
+from theano.backends.cpu.host_frame import ERROR, Array, Frame
 from theano.backends.cpu.layout import Layout
 from theano.core.errors import MissingSpelling
+from theano.kernel.ir import Kernel
 from theano.lower import program as pg
 
 #: Arrays of known extents up to this size live on the stack of the call.
 STACK_BYTES = 256
+#: Runs of a loop's body between two pauses (powers of 2): of numbers only, of kernels, of loops.
+PAUSES, PAUSES_OF_KERNELS, PAUSES_OF_LOOPS = 4096, 64, 16
 
 
 class Steps:
-    """Writes steps into a frame; ``symbols`` names the kernels by their launch's position."""
+    """Writes steps into a frame; ``symbols`` names the kernels."""
 
-    def __init__(self, frame: Frame, symbols: dict[int, str]) -> None:
+    def __init__(self, frame: Frame, symbols: dict[Kernel, str]) -> None:
         self.frame = frame
         self.symbols = symbols
         self.context = ""
-        words = [Layout(s.kernel).words for s in frame.program.steps if isinstance(s, pg.Launch)]
+        steps = pg.walk(frame.program.steps)
+        words = [Layout(s.kernel).words for s in steps if isinstance(s, pg.Launch)]
         if words:
             self.context = frame.stack("i64", max(words))
 
@@ -163,7 +167,7 @@ class Steps:
         work = str(statements)
         for extent in extents:
             work = frame.f.i64("mul", work, extent)
-        symbol = f"{self.symbols[number]}_run"
+        symbol = f"{self.symbols[s.kernel]}_run"
         run = outlined.run_kernel(frame.e)
         status = frame.e.emit(
             f"call i64 @{run}(ptr @{symbol}, ptr {self.context}, i64 {work}, i64 {layout.status})"
@@ -186,13 +190,16 @@ class Steps:
 
     def _call(self, number: int, s: pg.Call) -> None:
         arrays = tuple(self.frame.arrays[name] for name in s.arrays)
-        library.spelling(s.function)(self.frame, arrays, s.scalars)
+        if s.function in library.LIBRARY:
+            library.LIBRARY[s.function](self.frame, arrays, s.scalars)
+        else:
+            library.call_routine(self.frame, number, s, arrays)
 
     # ------------------------------------------------------------------ Python
 
     def _python(self, number: int, s: pg.PyCall) -> None:
-        """Call a Python step; its wrapper returns a tuple of C-ordered arrays, or None if the
-        reference must tell what is wrong."""
+        """Call a Python step; its wrapper returns a tuple of C-ordered arrays and of objects, or
+        None if the reference must tell what is wrong."""
         frame = self.frame
         objects = [self._object(frame.arrays[name]) for name in s.ins]
         callable_ = frame.word(frame.state.callable(s.index))
@@ -204,17 +211,122 @@ class Steps:
         frame.leave(none, number)
         for i, (name, dtype, ndim) in enumerate(s.outs):
             item = frame.api("PyTuple_GetItem", result, str(i))
+            if dtype == pg.OBJECT:  # alive as long as the tuple
+                frame.arrays[name] = frame.passed(item)
+                continue
             found = frame.of_object(item, dtype, ndim)
             frame.arrays[name] = frame.contiguous(dtype, found.pointer, found.dims)
 
     def _object(self, array: Array) -> str:
-        """An ndarray that Python code may keep: that of a parameter, or a copy."""
+        """What Python code may keep: an object, the ndarray of a parameter, or a copy."""
         frame = self.frame
-        if not array.object:
-            array = frame.copied(array)
-        if array.object in frame.objects:
-            return frame.e.emit(f"load ptr, ptr {array.object}")
-        return array.object
+        return frame.object(array if array.object else frame.copied(array))
+
+    # ------------------------------------------------------------------ loops
+
+    def _loop(self, number: int, s: pg.Loop) -> None:
+        """A native loop; any failure inside is the failure of step ``number``."""
+        frame, f = self.frame, self.frame.f
+        count = frame.size(s.count)
+        carried = [self._carry(frame.arrays[o[1]]) for o in s.objects]
+        head, inside, after = f.label("loop"), f.label("run"), f.label("done")
+        before = f.block
+        f.jump(head)
+        f.start(head)
+        index = frame.e.fresh()
+        place = len(f.lines)
+        f.lines.append("")
+        f.branch(frame.e.emit(f"icmp slt i64 {index}, {count}"), inside, after)
+        f.start(inside)
+        frame.set(s.index, index, "int64")
+        outer = len(frame.objects)
+        self._interruptible(index, s.body)
+        for o, slot in zip(s.objects, carried, strict=True):
+            frame.arrays[o[0]] = frame.passed(frame.e.emit(f"load ptr, ptr {slot}"))
+        for step in s.body:
+            self.run(number, step)
+        for o, slot in zip(s.objects, carried, strict=True):
+            following = frame.object(frame.arrays[o[2]])
+            frame.api("Py_IncRef", following)
+            before_ = frame.take(slot)
+            frame.e.do(f"store ptr {following}, ptr {slot}")
+            frame.api("Py_DecRef", before_)
+        self._drop(frame.objects[outer:])
+        following = frame.e.emit(f"add nsw i64 {index}, 1")
+        latch = f.block
+        if s.stop:
+            f.branch(frame.arg(s.stop, "bool"), after, head)
+        else:
+            f.jump(head)
+        f.lines[place] = f"  {index} = phi i64 [ 0, %{before} ], [ {following}, %{latch} ]"
+        f.start(after)
+        done = index
+        if s.stop:
+            done = frame.e.emit(f"phi i64 [ {index}, %{head} ], [ {following}, %{latch} ]")
+        frame.set(s.out, done, "int64")
+        for o, slot in zip(s.objects, carried, strict=True):
+            frame.arrays[o[3]] = frame.passed(slot)
+
+    def _carry(self, initial: Array) -> str:
+        """A slot that holds an object from one run of a body to the next."""
+        value = self.frame.object(initial)
+        self.frame.api("Py_IncRef", value)
+        return self.frame.own(value)
+
+    def _branch(self, number: int, s: pg.Branch) -> None:
+        """One of two sides; what it leaves behind is chosen by where control comes from."""
+        frame, f = self.frame, self.frame.f
+        yes, no, after = f.label("yes"), f.label("no"), f.label("after")
+        f.branch(frame.arg(s.condition, "bool"), yes, no)
+        ends, found = [], []
+        for label, body, place in ((yes, s.first, 3), (no, s.second, 4)):
+            f.start(label)
+            for step in body:
+                self.run(number, step)
+            found.append([frame.arrays[str(out[place])] for out in s.outs])
+            ends.append(f.block)
+            f.jump(after)
+        f.start(after)
+
+        def either(kind: str, a: str, b: str) -> str:
+            if a == b:
+                return a
+            return frame.e.emit(f"phi {kind} [ {a}, %{ends[0]} ], [ {b}, %{ends[1]} ]")
+
+        for out, a, b in zip(s.outs, *found, strict=True):
+            pointer = either("ptr", a.pointer, b.pointer)
+            dims = tuple(either("i64", x, y) for x, y in zip(a.dims, b.dims, strict=True))
+            strides = tuple(either("i64", x, y) for x, y in zip(a.strides, b.strides, strict=True))
+            frame.arrays[out[0]] = Array(out[1], pointer, dims, strides)
+
+    def _interruptible(self, index: str, body: Sequence[pg.Step]) -> None:
+        """Now and then let other threads run, and let Ctrl-C end the loop.
+
+        No step is under way at the head of a loop: releasing the GIL here is as safe as in a step
+        that calls Python.
+        """
+        frame = self.frame
+        often = PAUSES
+        if any(isinstance(s, pg.Loop) for s in body):
+            often = PAUSES_OF_LOOPS
+        elif any(isinstance(s, (pg.Launch, pg.Call, pg.PyCall, pg.Branch)) for s in body):
+            often = PAUSES_OF_KERNELS
+        due = frame.e.emit(f"and i64 {index}, {often - 1}")
+        last = frame.e.emit(f"icmp eq i64 {due}, {often - 1}")
+
+        def pause() -> list[str]:
+            thread = frame.api("PyEval_SaveThread")
+            frame.api("PyEval_RestoreThread", thread)
+            status = frame.api("PyErr_CheckSignals")
+            frame.leave(frame.e.emit(f"icmp ne i32 {status}, 0"), ERROR)
+            return []
+
+        frame.f.when(last, [], pause)
+
+    def _drop(self, slots: Sequence[str]) -> None:
+        """Give back what one run of a body owned."""
+        for slot in slots:
+            self.frame.api("Py_DecRef", self.frame.take(slot))
 
 
 WRITERS: dict[type, Callable[[Steps, int, Any], None]] = {
@@ -229,4 +341,6 @@ WRITERS: dict[type, Callable[[Steps, int, Any], None]] = {
     pg.Launch: Steps._launch,
     pg.Call: Steps._call,
     pg.PyCall: Steps._python,
+    pg.Loop: Steps._loop,
+    pg.Branch: Steps._branch,
 }

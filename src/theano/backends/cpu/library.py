@@ -1,4 +1,4 @@
-"""How the CPU spells library calls: one row per function name of a `Call` step."""
+"""How the CPU spells library calls: own rows for some functions, routines for all others."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ from collections.abc import Callable
 
 from theano.backends.cpu import memory
 from theano.backends.cpu.host_frame import Array, Frame
-from theano.core.errors import MissingSpelling
 from theano.lower import program as pg
+from theano.runtime.routines.table import routine
 
 Spelling = Callable[[Frame, tuple[Array, ...], tuple[pg.Arg, ...]], None]
 _LETTER = {"float32": ("s", "float"), "float64": ("d", "double")}
 # Weight of a multiply-add of a matrix product, in statements of a kernel.
 _GEMM_WEIGHT = 4
-
-
-def spelling(function: str) -> Spelling:
-    """The row of a function; raises MissingSpelling that names this file."""
-    try:
-        return LIBRARY[function]
-    except KeyError:
-        raise MissingSpelling("the CPU backend", function, "backends/cpu/library.py") from None
 
 
 def _elements(frame: Frame, stride: str, size: int) -> str:
@@ -47,6 +39,38 @@ def _gemm(frame: Frame, arrays: tuple[Array, ...], scalars: tuple[pg.Arg, ...]) 
 
 def _copy(frame: Frame, arrays: tuple[Array, ...], scalars: tuple[pg.Arg, ...]) -> None:
     frame.copy(arrays[0], arrays[1])
+
+
+def call_routine(frame: Frame, number: int, call: pg.Call, arrays: tuple[Array, ...]) -> None:
+    """Call a routine; a negative result ends the call with the status of step ``number``."""
+    row = routine(call.function)
+    values: list[tuple[str, str]] = []
+    work = "1"
+    for array in arrays:
+        values.append(("ptr", array.pointer))
+        values += [("i64", value) for value in (*array.dims, *array.strides)]
+        size = str(row.weight)
+        for extent in array.dims:
+            size = frame.f.i64("mul", size, extent)
+        work = frame.f.i64("add", work, size)
+    for dtype, value in zip(row.numbers, call.scalars, strict=True):
+        values.append(("double" if dtype == "float64" else "i64", frame.arg(value, dtype)))
+    words = frame.stack("i64", max(1, len(values)))
+    for i, (kind, value) in enumerate(values):
+        place = frame.f.word_pointer(words, i)
+        frame.e.do(f"store {kind} {value}, ptr {place}, align 8")
+    symbol = row.symbol([array.dtype for array in arrays])
+    status = frame.stack("i64", 1)
+
+    def run() -> None:
+        given = frame.helper(symbol, "i64", ("ptr", words))
+        frame.e.do(f"store i64 {given}, ptr {status}")
+
+    frame.unlocked(work, run)
+    given = frame.e.emit(f"load i64, ptr {status}")
+    frame.leave(frame.e.emit(f"icmp slt i64 {given}, 0"), number)
+    if call.out:
+        frame.set(call.out, given, "int64")
 
 
 def _ignore(value: str) -> None:

@@ -18,7 +18,7 @@ from theano.backends.cpu.accumulate import (
     later_wins,
     start_value,
 )  # fmt: skip
-from theano.backends.cpu.body import Access, Body, Place, Value
+from theano.backends.cpu.body import DUMPS, Access, Body, Place, Value
 from theano.backends.cpu.driver import Point, unit_condition, value_dtypes, vector_loop
 from theano.backends.cpu.emit import REGISTER_TYPES
 from theano.backends.cpu.flow import Carried, Function
@@ -26,6 +26,7 @@ from theano.backends.cpu.schedule import Plan, Split
 from theano.kernel import ir
 
 TILE = 256  # elements that a strided operand is packed into at a time
+SHORT = 12  # statements that are written several times a round, where lines are short
 BLOCK = 200  # statements to a basic block
 LONGEST = 1 << 30  # points of a tile: positions in it are int32
 
@@ -60,6 +61,8 @@ class Lines:
         self.lanes = plan.lanes
         self.e = f.at(self.lanes)
         self.dtypes = value_dtypes(plan.kernel)
+        self.part: tuple[str, str] | None = None  # of the target that a chunk writes to
+        self.dump = f.alloca("i64", DUMPS) if plan.by_parts else ""
         self.packs = {} if self.lanes == 1 else self._buffers()
         names = [name for name, _ in self.packs]
         self.unit = unit_condition(f, self.layout, plan.last, names)
@@ -107,7 +110,7 @@ class Lines:
         """One line; the accumulators after it."""
         body = Body(self.f, self.f.s, self.layout, row.env)
         body.places = {name: Place(p) for name, p in row.pointers.items()}
-        body.indices, body.axis = row.indices, "-"
+        body.indices, body.axis, body.part = row.indices, "-", self.part
         for s in split.hoisted:
             body.run(s)
         inside = "true"
@@ -238,9 +241,11 @@ class Lines:
             else:
                 inner.append(left.pop(0))
         masked = self.plan.masked
+        several = 4 if split.rows and not inner and len(split.rest) < SHORT else 1
         after = vector_loop(
-            self.f, tile.first, tile.end, self.lanes, inner, self._point(split, row, tile), masked
-        )
+            self.f, tile.first, tile.end, self.lanes, inner, self._point(split, row, tile), masked,
+            several,
+        )  # fmt: skip
         return self._collect(split, row, tile, carried, after)
 
     def _collect(
@@ -270,7 +275,8 @@ class Lines:
             body = Body(f, e, self.layout, row.env)
             body.places, body.fixed = tile.places, tile.fixed
             body.indices, body.axis = row.indices, self.plan.last
-            body.position, body.mask = position, mask
+            body.position, body.mask, body.part = position, mask, self.part
+            body.dump = self.dump
             left = list(state)
             done: list[str] = []
 

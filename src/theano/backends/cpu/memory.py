@@ -43,7 +43,9 @@ def _to_memory(e: Emitter, dtype: str, value: str) -> str:
     if dtype == "bool":
         return e.convert("zext", "i1", value, "i8")
     if dtype == "float16":
-        return e.convert("fptrunc", "float", value, "half")
+        # Unfenced, LLVM makes the sign of a copysign in float64 a half, by a routine of libgcc.
+        fenced = e.intrinsic("arithmetic.fence", "float", value)
+        return e.convert("fptrunc", "float", fenced, "half")
     return value
 
 

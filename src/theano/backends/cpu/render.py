@@ -21,6 +21,7 @@ from theano.backends.cpu.driver import (
     declare_runtime,
     extents_of,
     launch_chunks,
+    launch_parts,
     merge_axes,
     unit_condition,
 )  # fmt: skip
@@ -89,12 +90,20 @@ def _driver(plan: Plan, symbol: str, module: Emitter, columns: bool) -> str:
 def _launch_map(f: Function, plan: Plan, rows: str, extents: list[str]) -> None:
     serial = plan.kernel.serial
     outer = product(f, extents[:-1])
-    if plan.last in serial:
+
+    def whole() -> None:
         f.set_word("%ctx", plan.layout.own("mode"), "0")
         f.set_word("%ctx", plan.layout.own("grain"), outer)
         f.lines.append(f"  call void @{rows}(ptr %ctx, i64 0)")
-    else:
+
+    def chunks() -> None:
         launch_chunks(f, plan, rows, outer, extents[-1], 64, INNER if serial else ANY)
+
+    run = whole if plan.last in serial else chunks
+    if plan.by_parts:
+        launch_parts(f, plan, rows, extents[-1], f.i64("mul", outer, extents[-1]), run)
+    else:
+        run()
 
 
 def _launch_whole(f: Function, plan: Plan, rows: str, inner: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from theano.backends.cpu import memory
 from theano.backends.cpu.accumulate import combined, later_wins, start_value
 from theano.backends.cpu.body import Body, Place, Value
 from theano.backends.cpu.driver import (
@@ -13,6 +14,7 @@ from theano.backends.cpu.driver import (
     extents_of,
     from_word,
     load_scalars,
+    part_of_chunk,
     to_word,
     value_dtypes,
 )  # fmt: skip
@@ -21,6 +23,9 @@ from theano.backends.cpu.flow import Carried, Function, product
 from theano.backends.cpu.lines import Lines, Row
 from theano.backends.cpu.schedule import Plan, Split
 from theano.kernel import ir
+
+AHEAD = 8  # rows between asking for one that an index names, and using it
+FETCHED = 8  # cache lines of it that are asked for; what comes after follows by itself
 
 
 class Rows:
@@ -56,16 +61,64 @@ class Rows:
         extents = extents_of(f, self.layout, axes)
         length = f.word("%ctx", self.layout.extent(self.plan.last))
         first, end, start, stop = chunk_ranges(f, self.layout, product(f, extents), length)
+        if self.plan.by_parts:
+            self.lines.part = part_of_chunk(f, self.layout)
+
+        named = len(axes) == 1 and self.plan.lanes > 1
+        fetches = self._fetches(start, stop) if named else {}
 
         def row(flat: str, carried: list[str]) -> list[str]:
             at = dict(zip(axes, decompose(f, flat, extents), strict=True))
             pointers = advance(f, self.layout, self.bases, at)
+            if fetches:
+                later = f.least(f.i64("add", flat, str(AHEAD)), f.i64("sub", end, "1"))
+                self._fetch(env, axes[0], later, fetches)
             return self.lines.run(self.plan.splits[0], Row(pointers, env, at, start, stop), [])
 
         if axes:
             f.loop(first, end, 1, [], row)
         else:
             row("0", [])
+
+    def _fetches(self, start: str, stop: str) -> dict[str, list[str]]:
+        """Per operand with lines that indices name, which bytes of a line to ask for early."""
+        f, found = self.f, {}
+        for name, _ in self.plan.splits[0].rows:
+            size = str(memory.itemsize(self.kernel.operand(name).dtype))
+            first = f.i64("mul", start, size)
+            end = f.i64("sub", f.i64("mul", stop, size), "1")
+            places = [f.i64("add", first, str(64 * k)) for k in range(FETCHED)]
+            found[name] = [f.least(place, end) for place in places]
+        return found
+
+    def _fetch(
+        self, env: dict[str, Value], axis: str, later: str, fetches: dict[str, list[str]]
+    ) -> None:
+        """Ask for the lines that indices name at position ``later``."""
+        f, split = self.f, self.plan.splits[0]
+        needed = {name for _, index in split.rows for name in index}
+        statements: list[ir.Stmt] = []
+        for s in reversed(split.hoisted):
+            if isinstance(s, ir.Const | ir.Index | ir.Load | ir.Apply) and s.out in needed:
+                statements.insert(0, s)
+                needed |= {*getattr(s, "args", ()), *getattr(s, "index", ())}
+        kept, f.s.failures = f.s.failures, []
+        body = Body(f, f.s, self.layout, env)
+        pointers = advance(f, self.layout, self.bases, {axis: later})
+        body.places = {name: Place(p) for name, p in pointers.items()}
+        body.indices, body.axis = {axis: later}, "-"
+        for s in statements:
+            body.run(s)
+        self.module.declare("void", "llvm.prefetch.p0", ["ptr", "i32", "i32", "i32"])
+        for name, index in split.rows:
+            place, _ = body.gathered(name, index, body.places[name])
+            write = int(self.kernel.operand(name).mode == "scatter")
+            for offset in fetches[name]:
+                there = f.pointer(place, offset)
+                f.lines.append(
+                    f"  call void @llvm.prefetch.p0(ptr {there}, i32 {write}, i32 3, i32 1)"
+                )
+        f.s.failures = kept
 
     def _rows(self, env: dict[str, Value]) -> None:
         f, kernel = self.f, self.kernel

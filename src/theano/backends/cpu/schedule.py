@@ -128,6 +128,15 @@ class Plan:
         return False
 
     @cached_property
+    def by_parts(self) -> bool:
+        """Whether chunks may go through all points, each writing only to a part of the target: what
+        scatters do. Sums are then added in the same order however many chunks there are."""
+        targets = [o for o in self.kernel.operands if o.mode == "scatter"]
+        stores = [s for s in self.statements if isinstance(s, ir.Store)]
+        only = all(s.index and s.operand == targets[0].name for s in stores) if targets else False
+        return bool(self.kernel.serial) and len(targets) == 1 and only
+
+    @cached_property
     def weight(self) -> int:
         """Cost of one point: a unit is about 7 picoseconds on a machine of 2024."""
         total = 0

@@ -15,6 +15,8 @@ from theano.core.errors import MissingSpelling
 from theano.kernel import interp
 from theano.kernel.prims import evaluate
 from theano.lower import program as pg
+from theano.runtime.routines.base import RoutineFailed
+from theano.runtime.routines.table import routine
 
 Env = dict[str, Any]
 
@@ -60,7 +62,9 @@ def compile_program(program: pg.Program, cells: Sequence[list[Any]]) -> Callable
 
 
 def checked(param: pg.Param, value: Any) -> Any:
-    """``value`` if it is what ``param`` declares, else TypeError."""
+    """``value`` if it is what ``param`` declares, else TypeError; an object may be anything."""
+    if param.dtype == pg.OBJECT:
+        return value
     if value.dtype != np.dtype(param.dtype) or value.ndim != param.ndim:
         raise TypeError(
             f"{param.kind} {param.index}: expected {param.dtype} of rank {param.ndim}, got "
@@ -74,17 +78,25 @@ def checked(param: pg.Param, value: Any) -> Any:
     return value
 
 
+def objects_of(program: pg.Program) -> set[str]:
+    """The names of values that are no arrays."""
+    found = {p.name for p in program.params if p.dtype == pg.OBJECT}
+    calls = (step for step in program.steps if isinstance(step, pg.PyCall))
+    return found.union(name for step in calls for name, dtype, _ in step.outs if dtype == pg.OBJECT)
+
+
 def _finish(
     program: pg.Program, env: Env, cells: Sequence[list[Any]], owned: set[str]
 ) -> list[Any]:
     outputs: dict[int, Any] = {}
     updates = []
     given = set()
+    objects = objects_of(program)
     for result in program.results:
         if result.inplace:
             continue
         value = env[result.array]
-        if result.array not in owned or result.array in given:
+        if result.array not in objects and (result.array not in owned or result.array in given):
             value = value.copy()
         given.add(result.array)
         if result.kind == "output":
@@ -106,6 +118,8 @@ def run_step(program: pg.Program, index: int, step: pg.Step, env: Env) -> None:
         ) from None
     try:
         runner(program, step, env)
+    except StepFailed as error:  # in a loop: what failed is the loop
+        raise StepFailed(index, error.text) from error
     except (Failure, interp.KernelError) as error:
         raise StepFailed(index, str(error)) from error
 
@@ -246,13 +260,21 @@ LIBRARY: dict[str, Callable[[list[Any], list[Any]], None]] = {"gemm": _gemm, "co
 
 
 def _call(program: pg.Program, step: Any, env: Env) -> None:
+    arrays, scalars = [env[name] for name in step.arrays], [arg(env, s) for s in step.scalars]
+    function = LIBRARY.get(step.function)
+    if function is not None:
+        function(arrays, scalars)
+        return
+    numbers = [
+        np.dtype(dtype).type(value)
+        for dtype, value in zip(routine(step.function).numbers, scalars, strict=True)
+    ]
     try:
-        function = LIBRARY[step.function]
-    except KeyError:
-        raise MissingSpelling(
-            "the NumPy backend", step.function, "backends/numpy/executor.py"
-        ) from None
-    function([env[name] for name in step.arrays], [arg(env, s) for s in step.scalars])
+        given = routine(step.function).meaning(*arrays, *numbers)
+    except RoutineFailed as error:
+        raise Failure(f"{step.function}: {error}") from error
+    if step.out:
+        env[step.out] = np.asarray(given, dtype="int64")
 
 
 def _python(program: pg.Program, step: Any, env: Env) -> None:
@@ -261,15 +283,40 @@ def _python(program: pg.Program, step: Any, env: Env) -> None:
     except Exception as error:
         raise Failure(str(error)) from error
     for (name, dtype, rank), value in zip(step.outs, results, strict=True):
-        if value.dtype != np.dtype(dtype) or value.ndim != rank:
+        if dtype != pg.OBJECT and (value.dtype != np.dtype(dtype) or value.ndim != rank):
             raise TypeError(
                 f"{program.callables[step.index].name}: expected {dtype} of rank {rank}"
             )
         env[name] = value
 
 
+def _loop(program: pg.Program, step: Any, env: Env) -> None:
+    done = 0
+    carried = {o[0]: env[o[1]] for o in step.objects}
+    for index in range(size(env, step.count)):
+        inside = {**env, **carried}
+        inside[step.index] = np.asarray(index, dtype="int64")
+        for number, inner in enumerate(step.body):
+            run_step(program, number, inner, inside)
+        done += 1
+        carried = {o[0]: inside[o[2]] for o in step.objects}
+        if step.stop and bool(inside[step.stop]):
+            break
+    env[step.out] = np.asarray(done, dtype="int64")
+    env.update({o[3]: carried[o[0]] for o in step.objects})
+
+
+def _branch(program: pg.Program, step: Any, env: Env) -> None:
+    taken = bool(env[step.condition])
+    inside = dict(env)
+    for number, inner in enumerate(step.first if taken else step.second):
+        run_step(program, number, inner, inside)
+    for out in step.outs:
+        env[out[0]] = inside[out[3 if taken else 4]]
+
+
 _STEPS: dict[type, Callable[[pg.Program, Any, Env], None]] = {
     pg.Let: _let, pg.Dim: _dim, pg.Peek: _peek, pg.Poke: _poke, pg.Check: _check,
     pg.Alloc: _alloc, pg.View: _view, pg.Reshape: _reshape, pg.Launch: _launch, pg.Call: _call,
-    pg.PyCall: _python,
+    pg.PyCall: _python, pg.Loop: _loop, pg.Branch: _branch,
 }  # fmt: skip

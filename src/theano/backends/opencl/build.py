@@ -44,7 +44,7 @@ class CompiledProgram:
     device: Device
     text: str
     kernels: tuple[str, ...]
-    launchers: dict[int, Launcher]
+    launchers: dict[int, Launcher]  # by position among all steps, those in loops included
     cached: bool = False
 
     def make_entry(
@@ -81,7 +81,7 @@ def compile_program(program: pg.Program, device: str = "opencl0:0") -> CompiledP
     check_supported(program)
     opened = open_device(device)
     symbols: dict[ir.Kernel, Any] = {}
-    steps = [(i, s) for i, s in enumerate(program.steps) if isinstance(s, pg.Launch)]
+    steps = [(i, s) for i, s in enumerate(pg.walk(program.steps)) if isinstance(s, pg.Launch)]
     for _, step in steps:
         if step.kernel not in symbols:
             symbols[step.kernel] = render_kernel(step.kernel, f"k{len(symbols)}_{step.kernel.name}")
@@ -100,20 +100,27 @@ def compile_program(program: pg.Program, device: str = "opencl0:0") -> CompiledP
 
 def _doubles(program: pg.Program) -> bool:
     return any(
-        isinstance(s, pg.Alloc) and s.dtype == "float64" for s in program.steps
+        isinstance(s, pg.Alloc) and s.dtype == "float64" for s in pg.walk(program.steps)
     )  # fmt: skip
 
 
 def check_supported(program: pg.Program) -> None:
     """NotOnDevice, naming all that the backend cannot do yet, if ``program`` needs it."""
     missing = {}
-    for step in program.steps:
+    if any(param.dtype == pg.OBJECT for param in program.params):
+        missing["values that are no arrays of real numbers (lists, slices, complex numbers)"] = True
+    steps = list(pg.walk(program.steps))
+    dtypes = {s.out: s.dtype for s in steps if isinstance(s, (pg.Alloc, pg.View))}
+    for step in steps:
         if isinstance(step, pg.PyCall):
             missing[f"the op {program.callables[step.index].name}"] = True
         elif isinstance(step, pg.Call) and step.function not in library.FUNCTIONS:
             missing[f"the library function {step.function}"] = True
+        elif isinstance(step, pg.Call):
+            missing[library.gap(step.function, dtypes.get(step.arrays[0], ""))] = True
         elif type(step) not in _STEPS:
             missing[f"the step {type(step).__name__}"] = True
+    missing.pop("", None)
     if missing:
         raise NotOnDevice(
             f"OpenCL devices cannot run {', '.join(missing)} yet. Compile this function for the "
@@ -149,7 +156,10 @@ class Entry:
         self.compiled = compiled
         self.program = program
         self.device = compiled.device
-        self.launchers = compiled.launchers
+        steps = enumerate(pg.walk(program.steps))
+        self.launchers = {
+            id(s): compiled.launchers[i] for i, s in steps if isinstance(s, pg.Launch)
+        }
         self.cells = cells
         self.slow, self.fail, self.single = slow, fail, single
         self.inputs = sum(p.kind == "input" for p in program.params)
@@ -187,7 +197,7 @@ class Entry:
                 run.bind(args)
                 for index, step in enumerate(self.program.steps):
                     run.step = index
-                    _STEPS[type(step)](run, step)
+                    run.do(step)
                 return run.finish()
             finally:
                 run.release()
@@ -287,6 +297,31 @@ class Run:
 
     # steps ------------------------------------------------------------------------------------
 
+    def do(self, step: Any) -> None:
+        """Run one step."""
+        _STEPS[type(step)](self, step)
+
+    def loop(self, step: pg.Loop) -> None:
+        """A loop on the host; what its body launches was compiled before."""
+        count, done = self.size(step.count), 0
+        body = [(_STEPS[type(s)], s) for s in step.body]
+        ended = False
+        while done < count and not ended:
+            self.registers[step.index] = np.asarray(done, np.int64)
+            for run, inner in body:
+                run(self, inner)
+            done += 1
+            ended = bool(step.stop) and bool(self.registers[step.stop])
+        self.registers[step.out] = np.asarray(done, np.int64)
+
+    def branch(self, step: pg.Branch) -> None:
+        """One side; both give their results the same names."""
+        taken = bool(self.arg(step.condition))
+        for inner in step.first if taken else step.second:
+            self.do(inner)
+        for name, _, _, first, second in step.outs:
+            self.arrays[name] = self.arrays[first if taken else second]
+
     def let(self, step: pg.Let) -> None:
         values = []
         for position, given in enumerate(step.args):
@@ -358,7 +393,7 @@ class Run:
         return fresh
 
     def launch(self, step: pg.Launch) -> None:
-        launcher = self.entry.launchers[self.step]
+        launcher = self.entry.launchers[id(step)]
         kernel = step.kernel
         operands = [
             self._bound(kernel, operand, bound)
@@ -411,5 +446,5 @@ class Run:
 _STEPS: Final[dict[type, Callable[[Run, Any], None]]] = {
     pg.Let: Run.let, pg.Dim: Run.dim, pg.Peek: Run.peek, pg.Poke: Run.poke, pg.Check: Run.check,
     pg.Alloc: Run.alloc, pg.View: Run.view, pg.Reshape: Run.reshape, pg.Launch: Run.launch,
-    pg.Call: Run.call,
+    pg.Call: Run.call, pg.Loop: Run.loop, pg.Branch: Run.branch,
 }  # fmt: skip

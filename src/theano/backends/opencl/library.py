@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,19 +18,26 @@ from theano.kernel.build import Builder
 _TILE: Final = 16
 _ROWS: Final = 4  # rows of C per work-item
 
-# C = alpha A B + beta C in tiles of 64 × 16, with any strides (in elements). C is not read where
-# beta is 0, so its NaNs do not count.
+# C = alpha A B + beta C in tiles of 64 × 16, with any strides (in elements), at each position of
+# two batch axes. C is not read where beta is 0, so its NaNs do not count.
 _GEMM: Final = """
 __kernel __attribute__((reqd_work_group_size({tile}, {tile}, 1)))
-void gemm(i64 rows, i64 columns, i64 depth, {T} alpha, {T} beta,
-          __global {T} *c, i64 oc, i64 c0, i64 c1,
-          __global const {T} *a, i64 oa, i64 a0, i64 a1,
-          __global const {T} *b, i64 ob, i64 b0, i64 b1) {{
+void gemm(i64 inner, i64 rows, i64 columns, i64 depth, {T} alpha, {T} beta,
+          __global {T} *c, i64 oc, i64 p0, i64 p1, i64 c0, i64 c1,
+          __global const {T} *a, i64 oa, i64 q0, i64 q1, i64 a0, i64 a1,
+          __global const {T} *b, i64 ob, i64 r0, i64 r1, i64 b0, i64 b1) {{
   __local {T} ta[{rows}][{tile}][{tile} + 1], tb[{tile}][{tile} + 1];
   const int x = (int)get_local_id(0), y = (int)get_local_id(1);
   const i64 across = (columns + {tile} - 1) / {tile};
-  const i64 i = (i64)get_group_id(0) / across * {tile} * {rows} + y;
-  const i64 j = (i64)get_group_id(0) % across * {tile} + x;
+  const i64 down = (rows + {tile} * {rows} - 1) / ({tile} * {rows});
+  const i64 place = (i64)get_group_id(0) % (across * down);
+  const i64 batch = (i64)get_group_id(0) / (across * down);
+  const i64 first = batch / inner, second = batch % inner;
+  oc += first * p0 + second * p1;
+  oa += first * q0 + second * q1;
+  ob += first * r0 + second * r1;
+  const i64 i = place / across * {tile} * {rows} + y;
+  const i64 j = place % across * {tile} + x;
   {T} sum[{rows}] = {{0}};
   for (i64 k = 0; k < depth; k += {tile}) {{
     for (int r = 0; r < {rows}; ++r) {{
@@ -40,7 +48,7 @@ void gemm(i64 rows, i64 columns, i64 depth, {T} alpha, {T} beta,
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int t = 0; t < {tile}; ++t) {{
       const {T} v = tb[t][x];
-      for (int r = 0; r < {rows}; ++r) sum[r] += ta[r][y][t] * v;
+      for (int r = 0; r < {rows}; ++r) sum[r] {add} ta[r][y][t] * v;
     }}
     barrier(CLK_LOCAL_MEM_FENCE);
   }}
@@ -57,24 +65,40 @@ void gemm(i64 rows, i64 columns, i64 depth, {T} alpha, {T} beta,
 
 def gemm_source(dtype: str) -> str:
     """The OpenCL C text of matrix multiplication."""
-    return module(_GEMM.format(T=REGISTERS[dtype], tile=_TILE, rows=_ROWS))
+    add = "|=" if dtype == "bool" else "+="
+    return module(_GEMM.format(T=REGISTERS[dtype], tile=_TILE, rows=_ROWS, add=add))
 
 
 def gemm(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any]) -> None:
     """``C = alpha A B + beta C`` for arrays (C, A, B) and scalars (alpha, beta)."""
+    batched_gemm(device, [_stacked(array) for array in arrays], scalars)
+
+
+def _stacked(array: DeviceArray) -> DeviceArray:
+    """A matrix as a batch of one."""
+    return replace(array, dims=(1, 1, *array.dims), strides=(0, 0, *array.strides))
+
+
+def batched_gemm(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any]) -> None:
+    """The same at each position of two batch axes: arrays of rank 4."""
     c, a, b = arrays
-    (rows, columns), depth = c.dims, a.dims[1]
-    if rows == 0 or columns == 0:
+    (outer, inner, rows, columns), depth = c.dims, a.dims[3]
+    if 0 in c.dims:
         return
     number = np.dtype(c.dtype).type
-    args: list[Any] = [np.int64(rows), np.int64(columns), np.int64(depth)]
+    args: list[Any] = [np.int64(n) for n in (inner, rows, columns, depth)]
     args += [number(s) for s in scalars]
     size = np.dtype(c.dtype).itemsize
     for array in (c, a, b):
         args += [array.buffer, np.int64(array.offset // size)]
         args += [np.int64(s // size) for s in array.strides]
-    groups = -(-rows // (_ROWS * _TILE)) * -(-columns // _TILE)
+    groups = -(-rows // (_ROWS * _TILE)) * -(-columns // _TILE) * outer * inner
     build(device, gemm_source(c.dtype)).launch("gemm", groups, (_TILE, _TILE), args)
+
+
+def product(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any]) -> None:
+    """``C = A B`` on integers and bool at each position of two batch axes."""
+    batched_gemm(device, arrays, (1, 0))
 
 
 def copy_kernel(rank: int, source: str, target: str) -> ir.Kernel:
@@ -104,7 +128,14 @@ def copy(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any] =
 
 
 Function = Callable[[Device, Sequence[DeviceArray], Sequence[Any]], None]
-FUNCTIONS: Final[dict[str, Function]] = {"gemm": gemm, "copy": copy}
+FUNCTIONS: Final[dict[str, Function]] = {
+    "gemm": gemm, "batched_gemm": batched_gemm, "product": product, "copy": copy,
+}  # fmt: skip
+
+
+def gap(name: str, dtype: str) -> str:
+    """What of a function of FUNCTIONS devices do not have for arrays of ``dtype``; else empty."""
+    return "products of float16" if (name, dtype) == ("product", "float16") else ""
 
 
 def function(name: str) -> Function:
