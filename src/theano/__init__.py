@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from theano import gradient, printing, tensor, updates
     from theano.autodiff.forward import Rop
     from theano.autodiff.reverse import Lop, grad, subgraph_grad
+    from theano.batching.face import vectorize
     from theano.compile.explain import explain
     from theano.compile.function import function
     from theano.compile.io import In, Out, Param, SymbolicInput, SymbolicOutput
+    from theano.compile.jit import jit, value_and_grad
     from theano.compile.maker import FunctionMaker
     from theano.compile.mode import (
         Mode,
@@ -44,7 +46,11 @@ if TYPE_CHECKING:
     from theano.graph.generic import Generic, generic
     from theano.graph.nodes import Apply, Constant, Op, Type, Variable
     from theano.graph.shared import Container
+    from theano.ops.from_graph import OpFromGraph
     from theano.printing import pp, pprint
+    from theano.scan_module.building import scan
+    from theano.scan_module.checkpoints import scan_checkpoints
+    from theano.scan_module.scan_views import foldl, foldr, map, reduce
     from theano.tensor.basic import get_scalar_constant_value
     from theano.tensor.linear import dot
     from theano.updates import OrderedUpdates
@@ -58,9 +64,11 @@ __path__.append(os.path.join(os.path.dirname(__file__), "_legacy"))
 _HOMES: Final = {
     "theano.autodiff.forward": ("Rop",),
     "theano.autodiff.reverse": ("Lop", "grad", "subgraph_grad"),
+    "theano.batching.face": ("vectorize",),
     "theano.compile.explain": ("explain",),
     "theano.compile.function": ("function",),
     "theano.compile.io": ("In", "Out", "Param", "SymbolicInput", "SymbolicOutput"),
+    "theano.compile.jit": ("jit", "value_and_grad"),
     "theano.compile.maker": ("FunctionMaker",),
     "theano.compile.mode": (
         "Mode", "predefined_linkers", "predefined_modes", "predefined_optimizers",
@@ -76,25 +84,32 @@ _HOMES: Final = {
     "theano.graph.nodes": ("Apply", "Constant", "Op", "Type", "Variable"),
     "theano.graph.shared": ("Container",),
     "theano.misc.safe_asarray": ("_asarray",),
+    "theano.ops.from_graph": ("OpFromGraph",),
     "theano.printing": ("pp", "pprint"),
+    "theano.scan_module.building": ("scan",),
+    "theano.scan_module.checkpoints": ("scan_checkpoints",),
+    "theano.scan_module.scan_views": ("foldl", "foldr", "map", "reduce"),
+    "theano.sparse.check": ("sparse_grad",),
     "theano.tensor.basic": ("get_scalar_constant_value",),
     "theano.tensor.linear": ("dot",),
     "theano.updates": ("OrderedUpdates",),
 }  # fmt: skip
 _HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES: Final = (
-    "compat", "compile", "configdefaults", "configparser", "gof", "gradient", "misc", "printing",
-    "sandbox", "scalar", "tensor", "updates", "version",
+    "compat", "compile", "configdefaults", "configparser", "gof", "gradient", "ifelse", "misc",
+    "printing", "sandbox", "scalar", "scan_module", "sparse", "tensor", "typed_list", "updates",
+    "version",
 )  # fmt: skip
 
 __all__ = [
     "Apply", "Constant", "Container", "FunctionGraph", "FunctionMaker", "Generic", "In",
-    "InconsistencyError", "Lop", "Mode", "Op", "OrderedUpdates", "Out", "Param", "ProfileStats",
-    "Rop", "SymbolicInput", "SymbolicOutput", "Type", "Variable", "as_op", "change_flags",
-    "clone", "config", "dot", "explain", "function", "function_dump", "generic",
-    "get_scalar_constant_value", "grad", "gradient", "pp", "pprint", "predefined_linkers",
-    "predefined_modes", "predefined_optimizers", "printing", "shared", "subgraph_grad", "tensor",
-    "updates",
+    "InconsistencyError", "Lop", "Mode", "Op", "OpFromGraph", "OrderedUpdates", "Out", "Param",
+    "ProfileStats", "Rop", "SymbolicInput", "SymbolicOutput", "Type", "Variable", "as_op",
+    "change_flags", "clone", "config", "dot", "explain", "foldl", "foldr", "function",
+    "function_dump", "generic", "get_scalar_constant_value", "grad", "gradient", "jit", "map",
+    "pp", "pprint", "predefined_linkers", "predefined_modes", "predefined_optimizers", "printing",
+    "reduce", "scan", "scan_checkpoints", "shared", "sparse_grad", "subgraph_grad", "tensor",
+    "updates", "value_and_grad", "vectorize",
 ]  # fmt: skip
 
 

@@ -2,7 +2,15 @@
 
 from theano.autodiff.check import numeric_grad, verify_grad
 from theano.autodiff.forward import Rop
-from theano.autodiff.jacobian import hessian, jacobian
+from theano.autodiff.jacobian import (
+    hessian,
+    hessian_vector_product,
+    jacobian,
+    jacobian_vector_product,
+    pullback,
+    pushforward,
+    vector_jacobian_product,
+)
 from theano.autodiff.modifiers import (
     ConsiderConstant,
     DisconnectedGrad,
@@ -21,7 +29,14 @@ from theano.autodiff.modifiers import (
     zero_grad,
     zero_grad_,
 )
-from theano.autodiff.reverse import Lop, connection_pattern, format_as, grad, subgraph_grad
+from theano.autodiff.reverse import (
+    Lop,
+    _populate_grad_dict,
+    connection_pattern,
+    format_as,
+    grad,
+    subgraph_grad,
+)
 from theano.autodiff.reverse import is_zero as _is_zero
 from theano.core.errors import DisconnectedInputError, GradientError, NullTypeGradError
 from theano.graph.null_types import (
@@ -46,6 +61,7 @@ __all__ = [
     "UndefinedGrad",
     "ZeroGrad",
     "_is_zero",
+    "_populate_grad_dict",
     "connection_pattern",
     "consider_constant",
     "consider_constant_",
@@ -58,11 +74,16 @@ __all__ = [
     "grad_scale",
     "grad_undefined",
     "hessian",
+    "hessian_vector_product",
     "jacobian",
+    "jacobian_vector_product",
     "numeric_grad",
+    "pullback",
+    "pushforward",
     "subgraph_grad",
     "undefined_grad",
     "undefined_grad_",
+    "vector_jacobian_product",
     "verify_grad",
     "zero_grad",
     "zero_grad_",

@@ -86,8 +86,8 @@ def test_jacobian_forms_and_errors() -> None:
     x = var("x", 1)
     assert G.jacobian(t.sum(x**2), x).type.ndim == 1
     assert isinstance(G.jacobian(x**2, (x,)), tuple)
-    with pytest.raises(ValueError, match="1 dimensional"):
-        G.jacobian(var("m", 2), x)
+    with pytest.raises(TypeError, match="expects a Variable"):
+        G.jacobian(1.0, x)
     with pytest.raises(G.DisconnectedInputError):
         G.jacobian(x**2, var("y", 1))
     zero = G.jacobian(x**2, var("y", 1), disconnected_inputs="ignore")
@@ -108,8 +108,8 @@ def test_hessian() -> None:
     assert np.allclose(run([x], h, POINT), expected)
     with pytest.raises(TypeError):
         G.hessian(x, x)
-    with pytest.raises(ValueError, match="1 dimensional"):
-        G.hessian(t.sum(var("m", 2)), var("m", 2))
+    with pytest.raises(TypeError, match="as `wrt`"):
+        G.hessian(t.sum(x), [1.0])
     assert run([x], G.hessian(t.sum(x * 2.0), x), POINT).tolist() == np.zeros((3, 3)).tolist()
 
 

@@ -12,7 +12,7 @@ from theano.graph import registry
 # Builders that serve ops and operators, and have no public name in theano.tensor.
 INTERNAL = {
     "assert", "checked_labels", "deep_copy", "dimshuffle", "eval", "getitem", "identity",
-    "logsoftmax_op", "make_vector", "map_rows", "mask_indices", "one_hot_rows", "pick_column",
+    "logsoftmax_op", "make_vector", "mask_indices", "one_hot_rows", "pick_column",
     "repeat_index", "view_op", "xlogx", "xlogy0", "zeros_of",
 }  # fmt: skip
 

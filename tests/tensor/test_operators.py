@@ -337,5 +337,6 @@ def test_eval_with_an_intermediate_variable():
 def test_every_builder_that_methods_name_exists():
     from theano.graph import numpy_protocols, registry
 
-    missing = [n for n in set(numpy_protocols.UFUNCS.values()) if not registry.known(n)]
+    names = [n for n in numpy_protocols.UFUNCS.values() if isinstance(n, str)]
+    missing = [n for n in names if not registry.known(n)]
     assert missing == []

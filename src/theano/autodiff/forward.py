@@ -10,7 +10,7 @@ from theano.autodiff import reverse
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Variable
 from theano.graph.null_types import DisconnectedType, NullType
-from theano.graph.registry import apply
+from theano.graph.registry import apply, register
 from theano.graph.tensor_type import TensorType
 
 
@@ -72,10 +72,11 @@ def _directions(wrt: list[Any], points: list[Any]) -> dict[Variable, Variable]:
             raise TypeError(f"Rop: element {index} of wrt is not a variable: {variable!r}")
         if not isinstance(point, Variable):
             point = apply("as_tensor_variable", point)
-        if variable.type.ndim != point.type.ndim:
+        rank, other = (getattr(v.type, "ndim", None) for v in (variable, point))
+        if rank != other:
             raise ValueError(
                 f"Element {index} of wrt/eval_point have mismatched dimensionality: "
-                f"{variable.type.ndim} versus {point.type.ndim}"
+                f"{rank} versus {other}"
             )
         directions[variable] = _of_shape(point, variable)
     return directions
@@ -83,7 +84,7 @@ def _directions(wrt: list[Any], points: list[Any]) -> dict[Variable, Variable]:
 
 def _of_shape(point: Any, variable: Variable) -> Any:
     """``point``, checked at run time to have the shape of the variable that moves along it."""
-    if variable.type.ndim == 0 or not isinstance(point.type, TensorType):
+    if not isinstance(point.type, TensorType) or variable.type.ndim == 0:
         return point
     return apply("specify_shape", point, apply("shape", variable))
 
@@ -124,3 +125,6 @@ def _double_reverse(node: Apply, points: Sequence[Variable | None]) -> list[Vari
               if s in live}  # fmt: skip
     replaced = dict(zip(live, traverse.rebuild(found, values), strict=True))
     return [replaced.get(s) for s in seeds]
+
+
+register("Rop", Rop)

@@ -11,7 +11,7 @@ import functools
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -241,7 +241,7 @@ class _Sweep:
             return None
         total = next((t for t in terms if isinstance(t.type, NullType)), None)
         if total is None:
-            total = functools.reduce(lambda a, b: apply("add", a, b), terms)
+            total = functools.reduce(_add, terms)
         if self.cost_name and variable.name and total.name is None:
             total.name = f"(d{self.cost_name}/d{variable.name})"
         self.known[variable] = total
@@ -286,6 +286,13 @@ class _Sweep:
         self.terms.setdefault(variable, []).append(term)
 
 
+def _add(a: Variable, b: Variable) -> Variable:
+    """The sum of two gradients; types that are not tensors say how (``add_gradients``)."""
+    own = getattr(a.type, "add_gradients", None)
+    result: Variable = apply("add", a, b) if own is None else own(a, b)
+    return result
+
+
 def call_l_op(node: Apply, output_grads: Sequence[Variable]) -> Sequence[Any]:
     """``node.op.L_op`` with its result checked for length."""
     results = node.op.L_op(node.inputs, node.outputs, list(output_grads))
@@ -301,7 +308,13 @@ def call_l_op(node: Apply, output_grads: Sequence[Variable]) -> Sequence[Any]:
 
 
 def float_zeros_like(x: Variable) -> Variable:
-    """Zeros of the shape of ``x`` and of its dtype, or floatX if that is an integer."""
+    """Zeros of the shape of ``x`` and of its dtype, or floatX if that is an integer.
+
+    Types that are not tensors make their own (``zero_gradient``), or have no such thing.
+    """
+    own = getattr(x.type, "zero_gradient", None)
+    if own is not None or not hasattr(x.type, "dtype"):
+        return DisconnectedType()() if own is None else cast(Variable, own(x))
     result: Variable = apply("zeros_like", x, dtype=dtypes.gradient_dtype(x.type.dtype))
     return result
 
@@ -462,6 +475,23 @@ def _check_term(node: Apply, i: int, term: Any) -> None:
         raise ValueError(
             f"{node.op}.grad returned a term with {rank} dimensions, but {expected} are required."
         )
+
+
+def _populate_grad_dict(
+    var_to_app_to_idx: Any, grad_dict: dict[Variable, Variable], wrt: Sequence[Variable],
+    cost_name: str | None = None,
+) -> list[Variable]:  # fmt: skip
+    """Theano's inner step, which old code calls: the gradients of ``wrt``, from those in
+    ``grad_dict``, to which they are added. The first argument is found anew."""
+    del var_to_app_to_idx
+    sweep = _Sweep(list(wrt), set(), cost_name)
+    sweep.run(dict(grad_dict))
+    results = []
+    for target in wrt:
+        found = sweep.gradient(target)
+        results.append(DisconnectedType()() if found is None else found)
+    grad_dict.update(sweep.known)
+    return results
 
 
 register("grad", grad)

@@ -71,6 +71,9 @@ class Trace:
     def __hash__(self) -> int:
         return hash(self.places())
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Trace:
+        return self
+
     def __reduce__(self) -> tuple[type[Trace], tuple[tuple[Place, ...]]]:
         # Code objects do not pickle; places do.
         return Trace, (self.places(),)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from theano.core.errors import MissingInputError
 from theano.graph import traverse
 from theano.graph.nodes import Constant, Variable
+
+# Who runs the nodes of graphs inside of ops: ``(index, node, arguments, storage)``; None: nobody
+# watches. The executor of a function sets it for the time of a call.
+watching: ContextVar[Callable[[int, Any, list[Any], list[list[Any]]], object] | None] = ContextVar(
+    "watching", default=None
+)
 
 
 def reference_function(
@@ -25,10 +32,14 @@ def reference_function(
             variable: variable.type.filter(value, allow_downcast=True)
             for variable, value in zip(inputs, values, strict=True)
         }
-        for node in order:
+        watch = watching.get()
+        for index, node in enumerate(order):
             arguments = [_value(variable, known) for variable in node.inputs]
             storage: list[list[Any]] = [[None] for _ in node.outputs]
-            node.op.perform(node, arguments, storage)
+            if watch is None:
+                node.op.perform(node, arguments, storage)
+            else:
+                watch(index, node, arguments, storage)
             for output, cell in zip(node.outputs, storage, strict=True):
                 known.setdefault(output, cell[0])
         return [_value(variable, known) for variable in outputs]

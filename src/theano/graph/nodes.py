@@ -36,9 +36,13 @@ class Scratchpad:
 
 
 class Type:
-    """What values a variable may hold. Subclasses define ``filter`` and equality."""
+    """What values a variable may hold. Subclasses define ``filter`` and equality.
+
+    ``holds_values``: a value may hold others that can be changed, as a list holds arrays.
+    """
 
     name: str | None = None
+    holds_values = True
 
     def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
         """``value`` as a valid value of this type, or TypeError."""
@@ -145,9 +149,22 @@ class Variable:
         value = getattr(self.tag, "test_value", None)
         return text if value is None else f"{text}\n{value!r}"
 
+    def eval(self, inputs_to_values: Mapping[Any, Any] | None = None) -> Any:
+        """The value: compiles (once for each set of inputs) and runs.
+
+        ``inputs_to_values`` maps variables of the graph to values; it may be left out where the
+        expression depends on constants and shared variables only.
+        """
+        from theano.graph.registry import apply
+
+        return apply("eval", self, inputs_to_values)
+
     def get_parents(self) -> list[Apply]:
         """The Apply that computes this variable, as a list of at most one."""
         return [] if self.owner is None else [self.owner]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _reduced(self, self.owner) or super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -177,7 +194,7 @@ class Constant(Variable):
 
     def signature(self) -> Any:
         """A hashable value that equal constants share."""
-        return (self.type, self.data)
+        return (self.type, _exact(self.data))
 
     @property
     def value(self) -> Any:
@@ -191,6 +208,14 @@ class Constant(Variable):
         if len(text) > 20:
             text = f"{text[:10]}...{text[-10:]}"
         return f"{type(self).__name__}{{{text}}}"
+
+
+def _exact(data: Any) -> Any:
+    """A value that only equal data of the same class share: 1, 1.0 and True are not the same."""
+    if type(data) is tuple:
+        return tuple(map(_exact, data))
+    # 0.0 and -0.0 are equal.
+    return (type(data), repr(data) if isinstance(data, (float, complex)) else data)
 
 
 class Apply:
@@ -262,14 +287,28 @@ class Apply:
 
     __repr__ = __str__
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _reduced(self, self) or super().__reduce_ex__(protocol)
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
+        state.pop("_uses", None)
         state.update(op=self.op, inputs=self.inputs, outputs=self.outputs, tag=self.tag)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for key, value in state.items():
             setattr(self, key, value)
+
+
+def _reduced(part: Any, owner: Apply | None) -> Any:
+    """How a part of a deep graph is pickled; None where Python's own way will do."""
+    if owner is None:
+        return None
+    from theano.graph import pickles
+
+    first = pickles.below(owner)
+    return (pickles.blank, (type(part), first), part.__getstate__()) if first else None
 
 
 def _same_knowledge(new: Variable, old: Variable) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from theano.core.errors import AsTensorError, ComplexError
 from theano.graph.numpy_protocols import NumpyProtocols, without_truth
+from theano.graph.numpy_table import squeeze
 from theano.graph.registry import apply
 
 
@@ -132,9 +133,30 @@ class TensorOperators(NumpyProtocols):
             "theano.tensor.and_ to combine two, and .eval() to see its value."
         )
 
+    def _no_number(self) -> Any:
+        raise TypeError(
+            f"{self} is symbolic: it has no value to make a Python number of. Use .eval() for its "
+            "value, theano.function to compute it, and .astype for another element type."
+        )
+
+    __float__ = __int__ = __complex__ = _no_number
+
+    def __len__(self) -> int:
+        raise TypeError(
+            f"object of {self.type} has no len(): sizes are symbolic. Use x.shape[0], or x.ndim; "
+            "x.type.shape holds the sizes that are known."
+        )
+
+    def __contains__(self, value: Any) -> bool:
+        raise TypeError(
+            "`in` cannot ask a symbolic array for its elements: theano.tensor.any(eq(x, value)) "
+            "is the symbolic answer."
+        )
+
     def __iter__(self) -> Iterator[Any]:
         try:
-            length = apply("get_vector_length", self)
+            known = self.type.shape[0] if self.type.ndim > 1 else None
+            length = apply("get_vector_length", self) if known is None else known
         except (TypeError, ValueError) as error:
             raise TypeError(
                 f"{self.type} does not support iteration: its length is not known while the graph "
@@ -152,6 +174,14 @@ class TensorOperators(NumpyProtocols):
             "y = theano.tensor.set_subtensor(x[index], value) gives a new one."
         )
 
+    def set(self, value: Any) -> Any:
+        """For ``x[index].set(value)``: ``x`` with these elements replaced."""
+        return apply("set_subtensor", self, value)
+
+    def inc(self, value: Any) -> Any:
+        """For ``x[index].inc(value)``: ``x`` with ``value`` added to these elements."""
+        return apply("inc_subtensor", self, value)
+
     # operators ---------------------------------------------------------------------------------
 
     __lt__ = _comparison("lt", "<")
@@ -165,6 +195,7 @@ class TensorOperators(NumpyProtocols):
     __truediv__ = _binary("true_div", "/")
     __floordiv__ = _binary("int_div", "//")
     __mod__ = _binary("mod", "%")
+    __matmul__ = _binary("matmul", "@")
     __pow__ = _binary("pow", "**")
     __and__ = _binary("and_", "&")
     __or__ = _binary("or_", "|")
@@ -175,6 +206,7 @@ class TensorOperators(NumpyProtocols):
     __rtruediv__ = _reflected("true_div", "/")
     __rfloordiv__ = _reflected("int_div", "//")
     __rmod__ = _reflected("mod", "%")
+    __rmatmul__ = _reflected("matmul", "@")
     __rpow__ = _reflected("pow", "**")
     __rand__ = _reflected("and_", "&")
     __ror__ = _reflected("or_", "|")
@@ -185,12 +217,6 @@ class TensorOperators(NumpyProtocols):
 
     def __rdivmod__(self, other: Any) -> Any:
         return apply("int_div", other, self), apply("mod", other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return self.dot(other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return apply("dot", other, self)
 
     def __dot__(self, right: Any) -> Any:
         return apply("dot", self, right)
@@ -379,9 +405,9 @@ class TensorOperators(NumpyProtocols):
         """Two dimensions exchanged."""
         return apply("swapaxes", self, axis1, axis2)
 
-    def squeeze(self) -> Any:
-        """Without the dimensions that are known to have size 1."""
-        return apply("squeeze", self)
+    def squeeze(self, axis: Any = None) -> Any:
+        """Without the dimensions that are known to have size 1, or without those of ``axis``."""
+        return squeeze(self, axis)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Any:
         """Each element ``repeats`` times along ``axis``."""

@@ -7,13 +7,35 @@ from typing import Any
 
 from theano.core.errors import MissingSpelling
 
-_BUILDERS: dict[str, Callable[..., Any]] = {}
+Builder = Callable[..., Any]
+
+_BUILDERS: dict[str, Builder] = {}
+_WRAPPERS: dict[str, Callable[[Builder], Builder]] = {}
 
 
-def register(name: str, builder: Callable[..., Any]) -> Callable[..., Any]:
+def register(name: str, builder: Builder) -> Builder:
     """Let ``apply(name, …)`` call ``builder``; the last registration wins."""
-    _BUILDERS[name] = builder
+    wrapper = _WRAPPERS.get(name)
+    _BUILDERS[name] = builder if wrapper is None else wrapper(builder)
     return builder
+
+
+def wrap(name: str, wrapper: Callable[[Builder], Builder]) -> None:
+    """Let ``apply(name, …)`` call ``wrapper(builder)``, whichever builder is registered, and when.
+
+    How operands of another kind (sparse matrices) get into expressions of arrays.
+    """
+    _WRAPPERS[name] = wrapper
+    if name in _BUILDERS:
+        _BUILDERS[name] = wrapper(_BUILDERS[name])
+
+
+def builder(name: str) -> Builder:
+    """What ``apply(name, …)`` calls."""
+    try:
+        return _BUILDERS[name]
+    except KeyError:
+        raise MissingSpelling("the graph registry", name, "ops/ (registry.register)") from None
 
 
 def known(name: str) -> bool:
@@ -28,8 +50,4 @@ def names() -> list[str]:
 
 def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     """Build graph with the builder called ``name``."""
-    try:
-        builder = _BUILDERS[name]
-    except KeyError:
-        raise MissingSpelling("the graph registry", name, "ops/ (registry.register)") from None
-    return builder(*args, **kwargs)
+    return builder(name)(*args, **kwargs)

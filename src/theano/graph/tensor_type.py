@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,8 +46,13 @@ class TensorType(Type):
         if shape is None:
             if broadcastable is None:
                 raise TypeError("TensorType needs broadcastable= or shape=")
-            shape = tuple(_size_of(entry) for entry in broadcastable)
+            # 0 and 1 are flags here, as old code has them: an empty dimension is said by shape=.
+            shape = tuple(_size_of(entry) if entry else None for entry in broadcastable)
         self.shape: tuple[int | None, ...] = tuple(shape)
+        for size in self.shape:
+            if size is not None and (type(size) is not int or size < 0):
+                self.shape = _exact(self.shape)
+                break
         self.broadcastable: tuple[bool, ...] = tuple(size == 1 for size in self.shape)
         self.name = name
         self.sparse_grad = sparse_grad
@@ -69,6 +75,26 @@ class TensorType(Type):
         if shape is None and broadcastable is None:
             shape = self.shape
         return TensorType(dtype or self.dtype, broadcastable, self.name, shape=shape)
+
+    def __call__(
+        self, name: str | None = None, *, shape: Sequence[int | None] | None = None
+    ) -> Any:
+        """A new variable called ``name``; ``shape`` gives the sizes that are known.
+
+        Raises TypeError for a ``shape`` of another rank, or that contradicts what this type knows.
+
+        >>> TensorType("float32", (False, False))("x", shape=(None, 3)).type.shape
+        (None, 3)
+        """
+        if shape is None:
+            return super().__call__(name)
+        if len(shape) != self.ndim:
+            raise TypeError(f"{self} has {self.ndim} dimensions, and shape={tuple(shape)} has not")
+        pairs = tuple(zip(self.shape, shape, strict=True))
+        if any(known is not None and size not in (None, known) for known, size in pairs):
+            raise TypeError(f"{self} has the sizes {self.shape}, and not {tuple(shape)}")
+        merged = [known if size is None else size for known, size in pairs]
+        return self.clone(shape=merged)(name)
 
     def make_variable(self, name: str | None = None) -> TensorVariable:
         """A new variable of this type."""
@@ -111,6 +137,8 @@ class TensorType(Type):
 
     def convert_variable(self, variable: Variable) -> Variable | None:
         """``variable`` if it is at least as specific as this type, else None."""
+        if hasattr(variable, "_as_TensorVariable"):
+            variable = variable._as_TensorVariable()
         other = variable.type
         if not isinstance(other, TensorType) or other.dtype != self.dtype:
             return None
@@ -189,10 +217,18 @@ class TensorType(Type):
     __repr__ = __str__
 
 
+def _exact(shape: Sequence[Any]) -> tuple[int | None, ...]:
+    """Sizes as ints and None; ValueError for negative ones, TypeError for what is no size."""
+    exact = tuple(_size_of(entry) for entry in shape)
+    if any(size is not None and size < 0 for size in exact):
+        raise ValueError(f"TensorType: a size is negative: {exact}")
+    return exact
+
+
 def _size_of(entry: Any) -> int | None:
     if entry is None or entry is False or (isinstance(entry, np.bool_) and not entry):
         return None
-    return 1 if entry is True or isinstance(entry, np.bool_) else int(entry)
+    return 1 if entry is True or isinstance(entry, np.bool_) else operator.index(entry)
 
 
 class TensorVariable(TensorOperators, Variable):

@@ -246,9 +246,19 @@ def inner_lines(printer: Tree) -> Iterator[str]:
             continue
         seen.add(node)
         op: Any = node.op
-        printer.aliases = dict(zip(op.inner_inputs, node.inputs, strict=False))
+        printer.aliases = _outer_inputs(node)
         yield ""
         index = f".{variable.index}" if len(node.outputs) > 1 else ""
         yield f"{op}{index} {printer.label(node)}{printer._type(variable)} '{variable.name or ''}'"
         for output in op.inner_outputs:
             yield from printer.lines(output, " >")
+
+
+def _outer_inputs(node: Apply) -> dict[Variable, Variable]:
+    """What the inputs of an op's inner graph come from: at its place, or where the op says."""
+    op: Any = node.op
+    place = getattr(getattr(op, "form", None), "outer_of", None)
+    inner = op.inner_inputs
+    if place is None:
+        return dict(zip(inner, node.inputs, strict=False))
+    return {v: node.inputs[place(i)] for i, v in enumerate(inner)}

@@ -21,6 +21,11 @@
               last rewrite pass, so everything before sees the op whole.
 ``"shape"``   an int64 0-d result that depends on extents only: ``size(node, v)`` returns it.
 ``"step"``    ``lower(node, low)`` appends steps itself (see lower/context.py).
+``"call"``    a product: a library call, by a row of lower/products.py.
+``"scatter"``, ``"update_view"``  input 0 with a part written or increased: at integer indices, or
+              at a view (lower/scatter.py); in place where nobody else needs input 0.
+``"loop"``, ``"branch"``  graphs inside the op become steps inside a step (lower/loop.py and
+              lower/branch.py).
 ``"python"``  only ``perform``: called back from native code. ``why`` says why it is not native.
 """
 

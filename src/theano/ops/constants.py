@@ -71,7 +71,7 @@ def _look_through(v: Any, elemwise: bool, depth: int) -> Any:
     rule = getattr(node.op, "same_value", None)
     if rule is not None:
         return rule(node)
-    row = getattr(node.op, "scalar_op", None)
+    row = getattr(node.op, "row", None)
     if row is None:
         return None
     if row.name == "second":
@@ -170,7 +170,7 @@ def is_extent(size: sizes.Size, depth: int = _DEPTH) -> bool:
         return False
     if type(owner.op).__name__ == "Shape_i":
         return True
-    row = getattr(owner.op, "scalar_op", None)
+    row = getattr(owner.op, "row", None)
     if row is None or not (row.name in _EXTENT_OPS or row.name.startswith("Cast")):
         return False
     return all(is_extent(x, depth - 1) for x in owner.inputs)

@@ -18,6 +18,7 @@ from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast, constant, zeros_of
 from theano.ops.constants import extract_constant, get_vector_length, vector_entry
 from theano.ops.extents import disconnected, not_one, size_of, sizes_of
+from theano.ops.mismatch import mismatch
 from theano.ops.scalar import kernel_dtype
 
 
@@ -61,9 +62,10 @@ class Alloc(TensorOp):
         lead = len(extents) - value.type.ndim
         for axis, size in enumerate(value.type.shape, lead):
             if size not in (None, 1) and static[axis] not in (None, size):
-                raise ValueError(
+                raise mismatch(
                     f"Alloc: a value of shape {value.type.shape} does not broadcast to "
-                    f"{tuple(static)}"
+                    f"{tuple(static)}",
+                    value,
                 )
         kind = TensorType(value.type.dtype, shape=static)
         return Apply(self, [value, *extents], [kind()])
@@ -311,8 +313,9 @@ class ARange(TensorOp):
         if step_value == 0:
             raise ValueError("arange: step must not be 0")
         count = None
-        if all(hasattr(x, "data") for x in inputs):
-            count = len(self.reference(None, *(x.data for x in inputs)))
+        values = [extract_constant(x) for x in inputs]
+        if not any(isinstance(value, Variable) for value in values):
+            count = len(self.reference(None, *values))
         return Apply(self, inputs, [TensorType(self.dtype, shape=(not_one(count),))()])
 
     def reference(self, node: Apply | None, start: Any, stop: Any, step: Any) -> Any:

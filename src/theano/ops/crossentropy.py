@@ -15,6 +15,7 @@ from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast, dimshuffle
 from theano.ops.elementwise import exp, log
+from theano.ops.mismatch import agree
 from theano.ops.nn_labels import (
     CheckedLabels,
     check_labels,
@@ -47,7 +48,7 @@ def _connected(g: Any) -> bool:
 def _is_zero(x: Any) -> bool:
     """Whether ``x`` is known to be all zeros: a constant, or one stretched to a shape."""
     while x.owner is not None and x.owner.inputs:
-        name = getattr(getattr(x.owner.op, "scalar_op", x.owner.op), "name", "")
+        name = getattr(getattr(x.owner.op, "row", x.owner.op), "name", "")
         if name == "second":
             x = x.owner.inputs[1]
         elif type(x.owner.op).__name__ in ("Alloc", "DimShuffle"):
@@ -71,6 +72,7 @@ class CrossentropySoftmaxArgmax1HotWithBias(TensorOp):
         """A matrix and a vector of floats, a vector of integers."""
         x, b = matrix_of_floats(x, "x"), vector_of_floats(b, "b")
         y = vector_of_labels(y_idx)
+        agree("one label per row", x, 0, y, 0)
         scores = (x + b).type
         rows = x.type.shape[0] if x.type.shape[0] is not None else y.type.shape[0]
         nll = TensorType(scores.dtype, shape=(rows,))
@@ -206,6 +208,7 @@ class CrossentropyCategorical1Hot(TensorOp):
                 f"integer vector required for argument: true_one_of_n (got type: {y.type} instead "
                 f"of: {TensorType('int64', (False,))})"
             )
+        agree("one label per row", p, 0, y, 0)
         return Apply(self, [p, y], [TensorType(p.type.dtype, shape=p.type.shape[:1])()])
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> list[tuple[Any, ...]]:

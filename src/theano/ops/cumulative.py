@@ -17,7 +17,6 @@ from theano.ops.constants import get_scalar_constant_value
 from theano.ops.index import getitem
 
 _MODES: Final[Mapping[str, Callable[..., Any]]] = {"add": np.cumsum, "mul": np.cumprod}
-_WHY = "each element needs the one before it, and kernels have no such loop yet"
 
 
 def axis_of(axis: Any, ndim: int, what: str) -> int:
@@ -56,8 +55,7 @@ class CumOp(TensorOp):
     """
 
     __props__: ClassVar[tuple[str, ...]] = ("axis", "mode")
-    lowering = "python"
-    why = _WHY
+    lowering = "step"
 
     def __init__(self, axis: int | None = None, mode: str = "add") -> None:
         if mode not in _MODES:
@@ -75,6 +73,14 @@ class CumOp(TensorOp):
 
     def reference(self, node: Apply, x: Any) -> Any:
         return _MODES[self.mode](x, axis=self.axis, dtype=node.outputs[0].type.numpy_dtype)
+
+    def lower(self, node: Apply, low: Any) -> None:
+        """One routine over (before, axis, after); the input is cast and flattened first."""
+        (x,), (out,) = node.inputs, node.outputs
+        given = low.converted(x, out.type.dtype)
+        axis = None if self.axis is None else self.axis % x.type.ndim
+        name = "cumsum" if self.mode == "add" else "cumprod"
+        low.routine(name, (low.folded(low.alloc(out), axis), low.folded(given, axis)))
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         shape = input_shapes[0]
@@ -122,8 +128,7 @@ class Recurrence(TensorOp):
     """y_0 = b_0, y_i = a_i y_{i-1} + b_i along ``axis``, for ``a`` and ``b`` of one shape."""
 
     __props__: ClassVar[tuple[str, ...]] = ("axis",)
-    lowering = "python"
-    why = _WHY
+    lowering = "step"
 
     def __init__(self, axis: int) -> None:
         self.axis = int(axis)
@@ -144,6 +149,16 @@ class Recurrence(TensorOp):
         for i in range(1, len(rows)):
             rows[i] += factors[i] * rows[i - 1]
         return out
+
+    def lower(self, node: Apply, low: Any) -> None:
+        """One routine over (before, axis, after)."""
+        a, b = node.inputs
+        out = node.outputs[0]
+        for first, second in zip(low.sizes.dims[a], low.sizes.dims[b], strict=True):
+            low.need_equal(first, second, node)
+        axis = self.axis % b.type.ndim
+        given = [low.folded(low.converted(v, out.type.dtype), axis) for v in (a, b)]
+        low.routine("recurrence", (low.folded(low.alloc(out), axis), *given))
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [tuple(input_shapes[1])]

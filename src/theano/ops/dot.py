@@ -1,4 +1,4 @@
-"""Matrix products: Dot, Gemm, BatchedDot, and dot, tensordot, outer made of them."""
+"""Products of vectors and matrices: Dot, Gemm, and ``dot`` and ``outer``."""
 
 from __future__ import annotations
 
@@ -11,29 +11,46 @@ from theano.core import dtypes
 from theano.core.errors import ShapeError
 from theano.graph.nodes import Apply
 from theano.graph.registry import apply, register
+from theano.graph.sparse_type import SparseType
 from theano.graph.tensor_type import TensorType
-from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast, zeros_of
 from theano.ops.dimshuffle import dimshuffle
-from theano.ops.extents import size_of
-from theano.ops.reshape import Reshape
 from theano.ops.shape_checks import with_pattern_of
 
 NATIVE = ("float32", "float64")  # what BLAS has
+WHY = "complex numbers have no native product"  # why a product may go through NumPy
 
 
-def _check_inner(x: Any, y: Any, axis: int) -> None:
+def check_inner(x: Any, y: Any, axis: int, op: str = "dot") -> None:
     """ShapeError at build time where the types already know that the shapes do not fit."""
     a, b = x.type.shape[-1], y.type.shape[axis]
     if None not in (a, b) and a != b:
         raise ShapeError(
-            f"dot: shapes {x.type.shape} of {x} and {y.type.shape} of {y} not aligned: "
-            f"{a} (dim {x.type.ndim - 1}) != {b} (dim {axis})"
+            f"{op}: shapes {x.type.shape} of {x} and {y.type.shape} of {y} not aligned: "
+            f"{a} (dim {x.type.ndim - 1}) != {b} (dim {axis % y.type.ndim})"
         )
 
 
-def _factors(x: Any, y: Any, batch: int, op: str, face: str) -> tuple[Any, Any, str]:
+def common_dtype(*variables: Any) -> tuple[list[Any], str]:
+    """The variables in the dtype that they have together."""
+    dtype = dtypes.upcast(*(v.type.dtype for v in variables))
+    return [cast(v, dtype) for v in variables], dtype
+
+
+def conjugate(x: Any) -> Any:
+    """The complex conjugate of ``x``; ``x`` itself if it is real."""
+    return apply("conj", x) if x.type.dtype in dtypes.COMPLEX else x
+
+
+def added(terms: Sequence[Any]) -> Any:
+    """The sum of some expressions; None of none."""
+    if not terms:
+        return None
+    return terms[0] if len(terms) == 1 else apply("add", *terms)
+
+
+def factors(x: Any, y: Any, batch: int, op: str, face: str) -> tuple[Any, Any, str]:
     """Two factors (vectors or matrices behind ``batch`` dimensions) in their common dtype."""
     x, y = as_tensor_variable(x), as_tensor_variable(y)
     ranks = (batch + 1, batch + 2)
@@ -43,26 +60,26 @@ def _factors(x: Any, y: Any, batch: int, op: str, face: str) -> tuple[Any, Any, 
                 f"{op}: input {position} (0-indexed) must have ndim of {ranks[0]} or {ranks[1]}, "
                 f"{v.type.ndim} given. Consider calling {face} instead."
             )
-    _check_inner(x, y, batch)
-    dtype = dtypes.upcast(x.type.dtype, y.type.dtype)
-    return cast(x, dtype), cast(y, dtype), dtype
+    check_inner(x, y, batch)
+    (x, y), dtype = common_dtype(x, y)
+    return x, y, dtype
 
 
 class Dot(TensorOp):
     """The product of two arrays of 1 or 2 dimensions; their dtypes promote.
 
-    float32 and float64 go to BLAS. What it has not (integers, float16, complex) becomes a
-    ``DotPython`` node.
+    float32 and float64 go to BLAS or to our own gemm; integers wrap around as in NumPy, bool is
+    "or" of "and", float16 is summed in float32.
     """
 
     __props__ = ()
     lowering = "call"
+    why = WHY
 
     def make_node(self, x: Any, y: Any) -> Apply:
-        x, y, dtype = _factors(x, y, 0, "theano.tensor.Dot", "theano.tensor.dot")
+        x, y, dtype = factors(x, y, 0, "theano.tensor.Dot", "theano.tensor.dot")
         shape = (*x.type.shape[:-1], *y.type.shape[1:])
-        op = Dot() if dtype in NATIVE else DotPython()
-        return Apply(op, [x, y], [TensorType(dtype, shape=shape)()])
+        return Apply(self, [x, y], [TensorType(dtype, shape=shape)()])
 
     def reference(self, node: Apply, x: Any, y: Any) -> Any:
         if x.shape[-1] != y.shape[0]:
@@ -80,64 +97,55 @@ class Dot(TensorOp):
         (x, y), (gz,) = inputs, output_grads
         if outputs[0].type.dtype in dtypes.DISCRETE:
             return [zeros_of(x), zeros_of(y)]
+        cx, cy = conjugate(x), conjugate(y)
         vectors = (x.type.ndim == 1, y.type.ndim == 1)
         if vectors == (True, True):
-            gx, gy = gz * y, gz * x
+            gx, gy = gz * cy, gz * cx
         elif vectors == (True, False):
-            gx, gy = dot(gz, y.T), outer(x, gz)
+            gx, gy = dot(gz, cy.T), outer(cx, gz)
         elif vectors == (False, True):
-            gx, gy = outer(gz, y), dot(x.T, gz)
+            gx, gy = outer(gz, cy), dot(cx.T, gz)
         else:
-            gx, gy = dot(gz, y.T), dot(x.T, gz)
+            gx, gy = dot(gz, cy.T), dot(cx.T, gz)
         return [with_pattern_of(gx, x), with_pattern_of(gy, y)]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         (x, y), (ex, ey) = inputs, eval_points
         terms = [self(ex, y)] if ex is not None else []
         terms += [self(x, ey)] if ey is not None else []
-        if not terms:
-            return [None]
-        return [terms[0] if len(terms) == 1 else terms[0] + terms[1]]
+        return [added(terms)]
 
     def __str__(self) -> str:
         return "dot"
 
 
-class DotPython(Dot):
-    """Dot on dtypes that BLAS has not."""
-
-    lowering = "python"
-    why = "BLAS has float32 and float64 only"
-
-
 class Gemm(TensorOp):
     """``beta * C + alpha * A·B``: inputs (C, alpha, A, B, beta), matrices and 0-d scalars.
 
-    All of one float dtype. The result is a new array.
+    All of one float dtype. The result is a new array. ``inplace`` is accepted for old code: where
+    results are stored is decided when a function is compiled.
+
+    >>> import theano.tensor as T
+    >>> z, x, y = T.dmatrices("zxy")
+    >>> Gemm()(z, 1.0, x, y, 0.5).type
+    TensorType(float64, matrix)
     """
 
     __props__ = ()
     lowering = "call"
+
+    def __init__(self, inplace: bool = False) -> None:
+        del inplace
 
     def make_node(self, c: Any, alpha: Any, a: Any, b: Any, beta: Any) -> Apply:
         c, alpha, a, b, beta = map(as_tensor_variable, (c, alpha, a, b, beta))
         for v, ndim in ((c, 2), (alpha, 0), (a, 2), (b, 2), (beta, 0)):
             if v.type.ndim != ndim:
                 raise TypeError(f"Gemm: {v} of type {v.type} must have {ndim} dimensions")
-        dtype = c.type.dtype
-        if dtype not in NATIVE or any(v.type.dtype != dtype for v in (a, b)):
-            raise TypeError(
-                f"Gemm needs matrices of one dtype, float32 or float64, got {c.type}, {a.type}, "
-                f"{b.type}"
-            )
-        _check_inner(a, b, 0)
-        alpha, beta = cast(alpha, dtype), cast(beta, dtype)
+        alpha, beta = check_gemm(self, c, alpha, a, b, beta)
         product = (a.type.shape[0], b.type.shape[1])
-        shape = [
-            known if own is None and known != 1 else own
-            for own, known in zip(c.type.shape, product, strict=True)
-        ]
-        return Apply(self, [c, alpha, a, b, beta], [TensorType(dtype, shape=shape)()])
+        shape = gemm_shape(self, c, product)
+        return Apply(self, [c, alpha, a, b, beta], [TensorType(c.type.dtype, shape=shape)()])
 
     def reference(self, node: Apply, c: Any, alpha: Any, a: Any, b: Any, beta: Any) -> Any:
         product = np.dot(a, b)
@@ -164,79 +172,42 @@ class Gemm(TensorOp):
         ]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        c, alpha, a, b, beta = inputs
-        ec, ealpha, ea, eb, ebeta = eval_points
-        terms = []
-        terms += [beta * ec] if ec is not None else []
-        terms += [ealpha * dot(a, b)] if ealpha is not None else []
-        terms += [alpha * dot(ea, b)] if ea is not None else []
-        terms += [alpha * dot(a, eb)] if eb is not None else []
-        terms += [ebeta * c] if ebeta is not None else []
-        if not terms:
-            return [None]
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        return [total]
+        return [gemm_direction(inputs, eval_points, dot)]
 
 
-class BatchedDot(TensorOp):
-    """Products of the matrices (or vectors) at each position of the first dimension."""
+def check_gemm(op: Any, c: Any, alpha: Any, a: Any, b: Any, beta: Any) -> tuple[Any, Any]:
+    """alpha and beta in the dtype of C; errors where the arrays do not fit."""
+    dtype = c.type.dtype
+    if dtype not in NATIVE or any(v.type.dtype != dtype for v in (a, b)):
+        raise TypeError(
+            f"{op} needs arrays of one dtype, float32 or float64, got {c.type}, {a.type}, {b.type}"
+        )
+    check_inner(a, b, -2, str(op))
+    return cast(alpha, dtype), cast(beta, dtype)
 
-    __props__ = ()
-    lowering = "python"
-    why = "no batched BLAS call yet"
 
-    def make_node(self, x: Any, y: Any) -> Apply:
-        op, face = "theano.tensor.blas.BatchedDot", "theano.tensor.batched_dot"
-        x, y, dtype = _factors(x, y, 1, op, face)
-        first = x.type.shape[0] if y.type.shape[0] is None else y.type.shape[0]
-        if first == 1 and x.type.shape[0] != 1:
-            first = x.type.shape[0]
-        shape = (first, *x.type.shape[1:-1], *y.type.shape[2:])
-        return Apply(self, [x, y], [TensorType(dtype, shape=shape)()])
+def gemm_shape(op: Any, c: Any, product: Sequence[int | None]) -> list[int | None]:
+    """The static shape of C that takes in a product of this one."""
+    for own, known in zip(c.type.shape, product, strict=True):
+        if None not in (own, known) and own != known:
+            raise ShapeError(f"{op}: C has shape {c.type.shape}, A·B has shape {tuple(product)}")
+    return [
+        known if own is None and known != 1 else own
+        for own, known in zip(c.type.shape, product, strict=True)
+    ]
 
-    def reference(self, node: Apply, x: Any, y: Any) -> Any:
-        if x.shape[0] != y.shape[0]:
-            raise TypeError(
-                f"theano.tensor.blas.BatchedDot: inputs [x, y] must have the same size in axis 0, "
-                f"but have shapes {x.shape} and {y.shape}"
-            )
-        if x.shape[-1] != y.shape[1]:
-            raise ValueError(f"batched_dot: shapes {x.shape} and {y.shape} not aligned")
-        left = x[:, None, :] if x.ndim == 2 else x
-        right = y[:, :, None] if y.ndim == 2 else y
-        shape = (x.shape[0], *x.shape[1:-1], *y.shape[2:])
-        return np.matmul(left, right).reshape(shape)
 
-    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
-        x, y = input_shapes
-        return [(x[0], *x[1:-1], *y[2:])]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        (x, y), (gz,) = inputs, output_grads
-        if outputs[0].type.dtype in dtypes.DISCRETE:
-            return [zeros_of(x), zeros_of(y)]
-        left = x if x.type.ndim == 3 else dimshuffle(x, 0, "x", 1)
-        right = y if y.type.ndim == 3 else dimshuffle(y, 0, 1, "x")
-        g = gz
-        if x.type.ndim == 2:
-            g = dimshuffle(g, 0, "x", *range(1, g.type.ndim))
-        if y.type.ndim == 2:
-            g = dimshuffle(g, *range(g.type.ndim), "x")
-        gx = self(g, dimshuffle(right, 0, 2, 1))
-        gy = self(dimshuffle(left, 0, 2, 1), g)
-        gx = gx if x.type.ndim == 3 else dimshuffle(gx, 0, 2)
-        gy = gy if y.type.ndim == 3 else dimshuffle(gy, 0, 1)
-        return [with_pattern_of(gx, x), with_pattern_of(gy, y)]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        (x, y), (ex, ey) = inputs, eval_points
-        terms = [self(ex, y)] if ex is not None else []
-        terms += [self(x, ey)] if ey is not None else []
-        if not terms:
-            return [None]
-        return [terms[0] if len(terms) == 1 else terms[0] + terms[1]]
+def gemm_direction(inputs: Any, eval_points: Any, multiply: Any) -> Any:
+    """The derivative of ``beta * C + alpha * A·B`` in a direction."""
+    c, alpha, a, b, beta = inputs
+    ec, ealpha, ea, eb, ebeta = eval_points
+    terms = []
+    terms += [beta * ec] if ec is not None else []
+    terms += [ealpha * multiply(a, b)] if ealpha is not None else []
+    terms += [alpha * multiply(ea, b)] if ea is not None else []
+    terms += [alpha * multiply(a, eb)] if eb is not None else []
+    terms += [ebeta * c] if ebeta is not None else []
+    return added(terms)
 
 
 def dot(a: Any, b: Any) -> Any:
@@ -250,143 +221,45 @@ def dot(a: Any, b: Any) -> Any:
     >>> int(T.dot(T.constant([1, 2]), T.constant([3, 4])).eval())
     11
     """
+    if any(isinstance(getattr(v, "type", None), SparseType) for v in (a, b)):
+        return apply("sparse:structured_dot", a, b)
     a, b = as_tensor_variable(a), as_tensor_variable(b)
     if a.type.ndim == 0 or b.type.ndim == 0:
         return a * b
     if a.type.ndim > 2 or b.type.ndim > 2:
-        return tensordot(a, b, [[a.type.ndim - 1], [max(0, b.type.ndim - 2)]])
+        return apply("tensordot", a, b, [[a.type.ndim - 1], [max(0, b.type.ndim - 2)]])
+    blas = {a.type.dtype, b.type.dtype} & set(NATIVE)
+    if a.type.ndim == b.type.ndim == 1 and not blas and sums_as_well(a, b):
+        check_inner(a, b, 0)
+        return summed_product(a, b, [0])
     return Dot()(a, b)
 
 
-def matmul(a: Any, b: Any) -> Any:
-    """``a @ b``: scalars are refused, more than two dimensions are batches (equal, or absent)."""
-    a, b = as_tensor_variable(a), as_tensor_variable(b)
-    if a.type.ndim == 0 or b.type.ndim == 0:
-        raise ValueError("matmul: scalar operands are not allowed, use * instead")
-    if a.type.ndim == b.type.ndim == 3:
-        return batched_dot(a, b)
-    if b.type.ndim > 2:
-        raise NotImplementedError(f"matmul of {a.type} and {b.type}: use dot or batched_dot")
-    return dot(a, b)
+def sums_as_well(a: Any, b: Any) -> bool:
+    """Whether multiplying and summing in a kernel is the same as a product: both real, and no
+    dimension would stretch that a product does not."""
+    real = not any(v.type.dtype in dtypes.COMPLEX for v in (a, b))
+    return real and not any((*a.type.broadcastable, *b.type.broadcastable))
+
+
+def summed_product(a: Any, b: Any, axis: Sequence[int]) -> Any:
+    """The sum of ``a * b`` over some axes, in the dtype of a product."""
+    (a, b), dtype = common_dtype(a, b)
+    if dtype == "bool":
+        return apply("any", apply("and_", a, b), axis=list(axis))
+    return apply("sum", a * b, axis=list(axis), dtype=dtype)
 
 
 def outer(x: Any, y: Any) -> Any:
-    """The matrix of all products of elements of ``x`` and of ``y`` (both flattened)."""
-    x, y = (v if v.type.ndim == 1 else apply("flatten", v) for v in map(as_tensor_variable, (x, y)))
-    return dot(dimshuffle(x, 0, "x"), dimshuffle(y, "x", 0))
-
-
-def _axes_lists(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
-    if not isinstance(axes, (list, tuple, np.ndarray)):
-        count = int(axes)
-        if not 0 <= count <= min(a.type.ndim, b.type.ndim):
-            raise ValueError(
-                f"axes to dot over ({count}) must be between 0 and the ranks of a ({a.type.ndim}) "
-                f"and b ({b.type.ndim})"
-            )
-        return list(range(a.type.ndim - count, a.type.ndim)), list(range(count))
-    if len(axes) != 2:
-        raise ValueError(
-            f"Axes should be an integer or a list/tuple of len 2 ({axes} was provided)"
-        )
-    lists = []
-    for v, given in zip((a, b), axes, strict=True):
-        own = list(given) if isinstance(given, (list, tuple, np.ndarray)) else [given]
-        for axis in own:
-            if not -v.type.ndim <= axis < v.type.ndim:
-                raise ValueError(f"tensordot: axis {axis} is out of range for {v.type}")
-        own = [int(axis) % v.type.ndim for axis in own]
-        if len(set(own)) != len(own):
-            raise ValueError(f"tensordot: repeated axes {given}")
-        lists.append(own)
-    if len(lists[0]) != len(lists[1]):
-        raise ValueError(f"Axes elements must have the same length: {axes}")
-    return lists[0], lists[1]
-
-
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    """The sum of products over ``axes``: a number (the last of ``a``, the first of ``b``), or two
-    lists of axes.
+    """The matrix of all products of elements of ``x`` and of ``y`` (both flattened).
 
     >>> import theano.tensor as T
-    >>> T.tensordot(T.tensor3(), T.matrix(), [[1], [0]]).ndim
-    3
+    >>> outer(T.constant([1, 2]), T.constant([3, 4, 5])).eval().tolist()
+    [[3, 4, 5], [6, 8, 10]]
     """
-    a, b = as_tensor_variable(a), as_tensor_variable(b)
-    left, right = _axes_lists(a, b, axes)
-    for i, j in zip(left, right, strict=True):
-        m, n = a.type.shape[i], b.type.shape[j]
-        if None not in (m, n) and m != n:
-            raise ShapeError(f"tensordot: axis {i} of {a} has size {m}, axis {j} of {b} size {n}")
-    kept_a = [i for i in range(a.type.ndim) if i not in left]
-    kept_b = [i for i in range(b.type.ndim) if i not in right]
-    out_a = [size_of(a, i) for i in kept_a]
-    out_b = [size_of(b, i) for i in kept_b]
-    matrix_a = _as_matrix(a, kept_a + left, out_a, [size_of(a, i) for i in left])
-    matrix_b = _as_matrix(b, right + kept_b, [size_of(b, i) for i in right], out_b)
-    product = Dot()(matrix_a, matrix_b)
-    final = [*out_a, *out_b]
-    if len(kept_a) == 1 and len(kept_b) == 1:
-        return product
-    return Reshape(len(final))(product, sizes.vector(final))
-
-
-def _as_matrix(x: Any, order: list[int], rows: list[Any], columns: list[Any]) -> Any:
-    moved = x if order == list(range(x.type.ndim)) else dimshuffle(x, *order)
-    if len(rows) == 1 and len(columns) == 1:
-        return moved
-    return Reshape(2)(moved, sizes.vector([sizes.product(rows), sizes.product(columns)]))
-
-
-def batched_dot(a: Any, b: Any) -> Any:
-    """``dot`` of ``a[i]`` and ``b[i]`` for each i of the first dimension, put together again.
-
-    Raises TypeError for scalars; arrays of one dimension are multiplied elementwise along it.
-    """
-    a, b = as_tensor_variable(a), as_tensor_variable(b)
-    for v, name in ((a, "a"), (b, "b")):
-        if v.type.ndim == 0:
-            raise TypeError(f"{name} must have at least one (batch) axis")
-    if a.type.ndim == 1:
-        return dimshuffle(a, 0, *["x"] * (b.type.ndim - 1)) * b
-    if b.type.ndim == 1:
-        return a * dimshuffle(b, 0, *["x"] * (a.type.ndim - 1))
-    if a.type.ndim > 3 or b.type.ndim > 3:
-        return batched_tensordot(a, b, [[a.type.ndim - 1], [max(1, b.type.ndim - 2)]])
-    return BatchedDot()(a, b)
-
-
-def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
-    """``tensordot`` of ``x[i]`` and ``y[i]`` for each i of the first dimension.
-
-    ``axes`` counts the batch dimension too, and may not name it.
-    """
-    x, y = as_tensor_variable(x), as_tensor_variable(y)
-    if not isinstance(axes, (list, tuple, np.ndarray)):
-        count = int(axes)
-        axes = [list(range(x.type.ndim - count, x.type.ndim)), list(range(1, count + 1))]
-    left, right = _axes_lists(x, y, axes)
-    if 0 in left or 0 in right:
-        raise ValueError("batched_tensordot: axes to sum over must not contain the batch axis (0)")
-    kept_x = [i for i in range(1, x.type.ndim) if i not in left]
-    kept_y = [i for i in range(1, y.type.ndim) if i not in right]
-    out_x, out_y = ([size_of(v, i) for i in kept] for v, kept in ((x, kept_x), (y, kept_y)))
-    inner_x = sizes.product(size_of(x, i) for i in left)
-    inner_y = sizes.product(size_of(y, i) for i in right)
-    first = size_of(x, 0)
-    a = Reshape(3)(
-        dimshuffle(x, 0, *kept_x, *left), sizes.vector([first, sizes.product(out_x), inner_x])
-    )
-    b = Reshape(3)(
-        dimshuffle(y, 0, *right, *kept_y),
-        sizes.vector([size_of(y, 0), inner_y, sizes.product(out_y)]),
-    )
-    final = [first, *out_x, *out_y]
-    return Reshape(len(final))(BatchedDot()(a, b), sizes.vector(final))
+    x, y = (v if v.type.ndim == 1 else apply("flatten", v) for v in map(as_tensor_variable, (x, y)))
+    return dimshuffle(x, 0, "x") * dimshuffle(y, "x", 0)
 
 
 register("dot", dot)
-register("matmul", matmul)
 register("outer", outer)
-register("tensordot", tensordot)
-register("batched_dot", batched_dot)

@@ -16,6 +16,7 @@ from theano.graph.null_types import DisconnectedType
 from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
+from theano.ops.mismatch import agree
 
 
 def matrix_of_floats(x: Any, what: str) -> Any:
@@ -62,6 +63,7 @@ class PickColumn(TensorOp):
     def make_node(self, x: Any, y: Any) -> Apply:
         """A vector of the dtype of ``x``."""
         x, y = matrix_of_floats(x, "x"), vector_of_labels(y)
+        agree("one label per row", x, 0, y, 0)
         return Apply(self, [x, y], [TensorType(x.type.dtype, shape=y.type.shape)()])
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -149,6 +151,7 @@ class OneHotRows(TensorOp):
         v, y, like = as_tensor_variable(v), vector_of_labels(y), as_tensor_variable(like)
         if v.type.ndim not in (1, 2) or like.type.ndim != 2:
             raise ValueError(f"one value per row of a matrix: got {v.type} and {like.type}")
+        agree("one label per row", like, 0, y, 0)
         return Apply(self, [v, y, like], [TensorType(v.type.dtype, shape=like.type.shape)()])
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -16,6 +16,7 @@ from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, constant
 from theano.ops.constants import get_vector_length, is_extent, vector_entries
 from theano.ops.extents import SHARES_INPUT, disconnected, sizes_of
+from theano.ops.mismatch import mismatch
 from theano.ops.shape_checks import with_pattern_of
 
 
@@ -105,6 +106,7 @@ def _static_reshape(x: Any, entries: list[int | None]) -> list[int | None]:
     if any(e is not None and e < -1 for e in entries):
         raise ValueError(f"reshape: extents cannot be negative, got {entries}")
     result = [None if e == -1 else e for e in entries]
+    _check_count(x, entries)
     if -1 in entries and None not in x.type.shape:
         count = math.prod(x.type.shape)
         others = [e for e in entries if e != -1]
@@ -116,6 +118,17 @@ def _static_reshape(x: Any, entries: list[int | None]) -> list[int | None]:
                 stretches = all(x.type.broadcastable)
                 result[entries.index(-1)] = None if inferred == 1 and not stretches else inferred
     return result
+
+
+def _check_count(x: Any, entries: list[int | None]) -> None:
+    """ShapeError if the known extents cannot hold as many elements as ``x`` has."""
+    if None in entries or None in x.type.shape:
+        return
+    have = math.prod(x.type.shape)
+    want = math.prod(e for e in entries if e is not None and e != -1)
+    fits = have % want == 0 if -1 in entries and want else have == want
+    if not fits:
+        raise mismatch(f"Cannot reshape input of shape {x.type.shape} to shape {tuple(entries)}", x)
 
 
 def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Any:

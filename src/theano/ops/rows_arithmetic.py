@@ -77,6 +77,7 @@ def _mod_ref(x: Any, y: Any) -> Any:
 
 
 def _division_out(inputs: Sequence[str]) -> str:
+    """The upcast of all inputs, bool becoming int8; complex inputs are refused."""
     if any(name in COMPLEX for name in inputs):
         raise ComplexError("// and % are not defined for complex numbers")
     return upcast_out_min8(inputs)
@@ -117,10 +118,13 @@ def _sgn_ref(x: Any) -> Any:
 
 
 def _abs_grad(g: Any, z: Any, x: Any) -> tuple[Any]:
-    return (g * x / z if x.dtype in COMPLEX else g * t.sgn(x),)
+    if x.dtype in COMPLEX:
+        return (g * x / t.switch(t.eq(z, 0), 1, z),)
+    return (g * t.sgn(x),)
 
 
 def _abs_out(inputs: Sequence[str]) -> str:
+    """The dtype of the real part."""
     return dtypes.REAL_OF[inputs[0]]
 
 
@@ -149,6 +153,7 @@ def _switch_operands(inputs: Sequence[str], output: str) -> Sequence[str]:
 
 
 def _switch_out(inputs: Sequence[str]) -> str:
+    """The upcast of the two values."""
     return dtypes.upcast(*inputs[1:])
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from theano.core import dtypes
-from theano.graph.nodes import Variable
+from theano.graph.nodes import Constant, Variable
 from theano.graph.registry import apply, register
 from theano.ops import sizes
-from theano.ops.basic import as_tensor_variable
+from theano.ops.basic import as_tensor_variable, constant
 from theano.ops.constants import (
     extract_constant,
     get_scalar_constant_value,
@@ -32,6 +32,7 @@ from theano.ops.extents import (
     size_of,
     sizes_of,
 )
+from theano.ops.mismatch import agree
 from theano.ops.reshape import Reshape, reshape
 from theano.ops.shape_checks import (
     CheckShape,
@@ -258,7 +259,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     if counts.type.ndim == 1 and counts.type.broadcastable == (True,):
         counts = counts.dimshuffle()
     if counts.type.ndim == 1:
-        index = apply("repeat_index", size_of(x, axis), counts)
+        index = _repeated(x, counts, axis)
         return apply("take", x, index, axis)
     extents = list(sizes_of(x))
     count = sizes.simple(extract_constant(counts))
@@ -272,6 +273,15 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     return _spread(x, pattern, extents, final)
 
 
+def _repeated(x: Any, counts: Any, axis: int) -> Any:
+    """Positions along ``axis``, each as often as ``counts`` says: a constant where all is known."""
+    agree("repeat", x, axis, counts, 0)
+    extent = x.type.shape[axis]
+    if isinstance(counts, Constant) and extent == len(counts.data) and (counts.data >= 0).all():
+        return constant(np.repeat(np.arange(extent), counts.data))
+    return apply("repeat_index", size_of(x, axis), counts)
+
+
 def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
     """``x`` moved circularly by ``shift`` along ``axis`` (of the flattened array: None)."""
     x = as_tensor_variable(x)
@@ -280,8 +290,10 @@ def roll(x: Any, shift: Any, axis: int | None = None) -> Any:
             return Reshape(x.type.ndim)(roll(flatten(x), shift, 0), sizes.vector(sizes_of(x)))
         axis = 0
     axis = normalize_axis(axis, x.type.ndim)
-    extent = sizes.maximum(size_of(x, axis), 1)
-    shift = sizes.simple(shift)
+    static = x.type.shape[axis]
+    extent = sizes.maximum(size_of(x, axis), 1) if static is None else max(static, 1)
+    shift = extract_constant(shift)
+    shift = sizes.simple(shift if isinstance(shift, Variable) else int(shift))
     if isinstance(shift, int) and isinstance(extent, int):
         first: Any = -shift % extent
     else:

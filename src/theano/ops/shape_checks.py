@@ -15,7 +15,8 @@ from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
 from theano.ops.constants import get_vector_length, vector_entries
-from theano.ops.extents import SHARES_INPUT, Axis, disconnected
+from theano.ops.extents import SHARES_INPUT, Axis, disconnected, size_of
+from theano.ops.mismatch import mismatch
 
 
 def _same_axes(node: Apply, v: Any) -> Any:
@@ -206,7 +207,15 @@ def _with_known(x: Any, extents: Sequence[Any]) -> Any:
     """The type of ``x``, with constants among ``extents``; a 1 does not make it broadcastable."""
     shape = list(x.type.shape)
     for axis, extent in enumerate(map(sizes.known, extents)):
-        if extent is None or shape[axis] is not None:
+        if extent is None:
+            continue
+        if shape[axis] is not None:
+            if shape[axis] != extent:
+                raise mismatch(
+                    f"SpecifyShape: dimension {axis} of {x} has size {shape[axis]}, and is "
+                    f"specified to have {extent}",
+                    x,
+                )
             continue
         shape[axis] = None if extent == 1 else extent
     return x.type.clone(shape=shape)
@@ -265,7 +274,26 @@ class SpecifyShape(TensorOp):
 
 
 def specify_shape(x: Any, shape: Any) -> Any:
-    """``x`` with the promise, checked at run time (AssertionError), that it has this shape."""
+    """``x`` with the promise, checked at run time (AssertionError), that it has this shape.
+
+    Parameters
+    ----------
+    x : array.
+    shape : an int vector, or a sequence of ints, 0-d int variables and None: where it is None,
+        nothing is said about the size. Raises ShapeError where a size is known to be another.
+
+    A size of 1 does not make a dimension broadcastable: ``addbroadcast`` does.
+
+    >>> import theano.tensor as T
+    >>> specify_shape(T.matrix(), (None, 3)).type.shape
+    (None, 3)
+    """
+    if isinstance(shape, (list, tuple)) and any(entry is None for entry in shape):
+        x = as_tensor_variable(x)
+        if len(shape) != x.type.ndim:
+            raise ValueError(f"specify_shape: {len(shape)} extents for {x} of rank {x.type.ndim}")
+        entries = [size_of(x, i) if entry is None else entry for i, entry in enumerate(shape)]
+        shape = sizes.vector([sizes.simple(entry) for entry in entries])
     return SpecifyShape()(x, shape)
 
 

@@ -23,7 +23,9 @@ from theano.graph.nodes import Apply, Constant, Op, Type, Variable
 from theano.graph.shared import ScalarSharedVariable, TensorSharedVariable
 from theano.graph.tensor_type import TensorConstant, TensorType, TensorVariable
 from theano.ops.basic import _as_tensor_variable, as_tensor, as_tensor_variable, constant
+from theano.ops.batched import batched_dot, matmul
 from theano.ops.constants import extract_constant, get_scalar_constant_value, get_vector_length
+from theano.ops.contract import batched_tensordot, inner, matvec, tensordot, vdot, vecmat
 from theano.ops.creation import (
     Alloc,
     AllocEmpty,
@@ -43,8 +45,10 @@ from theano.ops.creation import (
     zeros,
     zeros_like,
 )
-from theano.ops.diagonal import ExtractDiag, diag, diagonal, trace
-from theano.ops.dot import Dot, batched_dot, batched_tensordot, dot, matmul, outer, tensordot
+from theano.ops.default import default
+from theano.ops.diagonal import AllocDiag, ExtractDiag, diag, diagonal, trace
+from theano.ops.dot import Dot, dot, outer
+from theano.ops.einsum import einsum
 from theano.ops.elementwise import (
     abs_,
     add,
@@ -181,6 +185,12 @@ from theano.ops.reduce import (
     var,
 )
 from theano.ops.reduce_ops import All, CAReduce, Prod, ProdWithoutZeros, Sum
+from theano.ops.scalar_types import (
+    ScalarFromTensor,
+    TensorFromScalar,
+    scalar_from_tensor,
+    tensor_from_scalar,
+)
 from theano.ops.shape import (
     DimShuffle,
     Reshape,
@@ -207,12 +217,14 @@ from theano.ops.shape_checks import (
 )
 
 conjugate = conj
+setdefault = default
 Tensor = TensorType
 
 __all__ = [
     "ARange",
     "All",
     "Alloc",
+    "AllocDiag",
     "AllocEmpty",
     "Apply",
     "AsTensorError",
@@ -232,6 +244,7 @@ __all__ = [
     "ProdWithoutZeros",
     "Rebroadcast",
     "Reshape",
+    "ScalarFromTensor",
     "ScalarSharedVariable",
     "Shape",
     "ShapeError",
@@ -241,6 +254,7 @@ __all__ = [
     "Sum",
     "Tensor",
     "TensorConstant",
+    "TensorFromScalar",
     "TensorSharedVariable",
     "TensorType",
     "TensorVariable",
@@ -293,12 +307,14 @@ __all__ = [
     "cos",
     "cosh",
     "cov",
+    "default",
     "deg2rad",
     "diag",
     "diagonal",
     "discrete_dtypes",
     "divmod",
     "dot",
+    "einsum",
     "eq",
     "erf",
     "erfc",
@@ -331,6 +347,7 @@ __all__ = [
     "i1",
     "identity_like",
     "imag",
+    "inner",
     "int_div",
     "int_dtypes",
     "integer_dtypes",
@@ -353,6 +370,7 @@ __all__ = [
     "log10",
     "lt",
     "matmul",
+    "matvec",
     "max",
     "max_and_argmax",
     "maximum",
@@ -384,7 +402,9 @@ __all__ = [
     "round",
     "round_half_away_from_zero",
     "round_half_to_even",
+    "scalar_from_tensor",
     "second",
+    "setdefault",
     "sgn",
     "shape",
     "shape_i",
@@ -410,6 +430,7 @@ __all__ = [
     "tan",
     "tanh",
     "tensor_copy",
+    "tensor_from_scalar",
     "tensordot",
     "tile",
     "trace",
@@ -423,6 +444,8 @@ __all__ = [
     "uint_dtypes",
     "unbroadcast",
     "var",
+    "vdot",
+    "vecmat",
     "vertical_stack",
     "where",
     "xor",

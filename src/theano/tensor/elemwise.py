@@ -1,5 +1,7 @@
 """The classes behind elementwise functions and reductions, under their old address."""
 
+import typing
+
 from theano.ops.dimshuffle import DimShuffle
 from theano.ops.elementwise import mul_without_zeros
 from theano.ops.elemwise import Elemwise
@@ -21,3 +23,11 @@ __all__ = [
     "Sum",
     "mul_without_zeros",
 ]
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name == "MulWithoutZeros":  # a scalar op: their module is loaded when it is asked for
+        from theano.ops.scalar_library import CLASSES
+
+        return CLASSES[name]
+    raise AttributeError(f"module 'theano.tensor.elemwise' has no attribute {name!r}")

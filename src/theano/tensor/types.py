@@ -70,20 +70,29 @@ def tensor(
     TensorType(bool, col)
     """
     kind = TensorType(config.floatX if dtype is None else dtype, broadcastable, shape=shape)
-    variable: TensorVariable = kind(name)  # type: ignore[assignment]
+    variable: TensorVariable = kind(name)
     return variable
 
 
 def _constructor(kind: str) -> Callable[..., TensorVariable]:
     """``scalar``, ``vector``, …: what makes a variable of a pattern, whose dtype follows floatX."""
 
-    def construct(name: str | None = None, dtype: str | None = None) -> TensorVariable:
-        return tensor(dtype, PATTERNS[kind], name)
+    def construct(
+        name: str | None = None,
+        dtype: str | None = None,
+        *,
+        shape: Sequence[int | None] | None = None,
+    ) -> TensorVariable:
+        made: TensorVariable = TensorType(
+            config.floatX if dtype is None else dtype, PATTERNS[kind]
+        )(name, shape=shape)
+        return made
 
     construct.__name__ = construct.__qualname__ = kind
     construct.__doc__ = (
         f"A new {kind} called ``name``; its dtype is ``dtype``, or ``config.floatX`` now.\n\n"
-        f"Broadcast pattern: {PATTERNS[kind]}."
+        f"Broadcast pattern: {PATTERNS[kind]}; ``shape`` gives the sizes that are known, None for "
+        "the others. A size of 1 is declared broadcastable by it."
     )
     return construct
 
