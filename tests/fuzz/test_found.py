@@ -1,0 +1,102 @@
+"""What the fuzzers found, one test per cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import theano
+import theano.tensor as T
+from theano.graph.tensor_type import TensorType
+
+MODES = {
+    "native": theano.Mode("cvm", "fast_run"), "plain native": theano.Mode("cvm", None),
+    "program": theano.Mode("numpy", "fast_run"), "reference": theano.Mode("py", None),
+}  # fmt: skip
+each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+
+
+def ran(inputs: list[Any], outputs: Any, *values: Any, mode: Any) -> Any:
+    return theano.function(inputs, outputs, mode=mode, on_unused_input="ignore")(*values)
+
+
+@each_mode
+def test_sum_of_a_computed_number_repeated(mode: Any) -> None:
+    """The sum joined the kernel of the number, which has no points to repeat it over."""
+    flag, x = TensorType("bool", (1, 1))("flag"), T.dmatrix("x")
+    number = T.switch(flag, np.array([[1.5]]), np.array([[0.0]])).dimshuffle()
+    total = T.alloc(number, x.shape[0], x.shape[1]).sum(axis=0) * 2
+    found = ran([flag, x], total, np.array([[True]]), np.ones((3, 4)), mode=mode)
+    np.testing.assert_array_equal(found, np.full(4, 9.0))
+
+
+@each_mode
+def test_gradient_through_a_switch_that_broadcasts(mode: Any) -> None:
+    scale, x, other = T.dscalar("scale"), T.dcol("x"), T.dmatrix("other")
+    flag = TensorType("bool", (1,))("flag")
+    out = T.grad(T.switch(flag, scale * x.T, other).sum(), x)
+    values = [0.5, np.ones((2, 1)), np.ones((2, 2)), np.array([True])]
+    found = ran([scale, x, other, flag], out, *values, mode=mode)
+    np.testing.assert_array_equal(found, np.ones((2, 1)))
+
+
+@each_mode
+def test_a_view_that_is_read_after_a_write_to_its_copy(mode: Any) -> None:
+    """Views are made when they are needed: this one was then made of the copy."""
+    x = T.dscalar("x")
+    view = x.dimshuffle("x")
+    added = T.inc_subtensor(view[np.array([-1])], x)
+    sliced = T.inc_subtensor(view[:1], x)
+    found = ran([x], [added.sum(), sliced.sum(), view], 1.5, mode=mode)
+    assert [float(v.sum()) for v in found] == [3.0, 3.0, 1.5]
+
+
+@each_mode
+def test_write_at_array_indices_of_an_array_of_known_extents(mode: Any) -> None:
+    """Known extents are plain integers when the lowering asks whether one is 0."""
+    x, v, i = TensorType("float64", (2, None))("x"), T.dvector("v"), T.lvector("i")
+    out = T.set_subtensor(x[1:-1:-1, i], v)
+    inputs, values = [x, v, i], [np.ones((2, 2)), np.zeros(2), np.zeros(2, "int64")]
+    np.testing.assert_array_equal(ran(inputs, out, *values, mode=mode), np.ones((2, 2)))
+    y = TensorType("float64", (2, 1, 1))("y")
+    none = T.inc_subtensor(y[-1:1:-1, -1, 2::3], 2)[:, :-2, np.array([], "int8")]
+    g = T.grad(none.sum() + y.sum(), y)
+    np.testing.assert_array_equal(ran([y], g, np.ones((2, 1, 1)), mode=mode), np.ones((2, 1, 1)))
+
+
+@each_mode
+def test_gradient_of_a_loop_in_a_loop_without_rewriting(mode: Any) -> None:
+    """What a loop's body had computed was used after the loop: LLVM ended the process."""
+    x = T.dmatrix("x")
+
+    def row(r: Any, s: Any) -> Any:
+        inner, _ = theano.scan(lambda y, q: T.tanh(y) + q, r, T.zeros_like(r[0]))
+        return s * 0.5 + inner.sum()
+
+    total = theano.scan(row, x, T.zeros_like(x[0, 0].sum()))[0].sum()
+    value = np.arange(15.0).reshape(3, 5) / 7
+    found = ran([x], T.grad(total, x), value, mode=mode)
+    weights = np.outer([1.75, 1.5, 1.0], np.arange(5.0, 0, -1))
+    np.testing.assert_allclose(found, weights / np.cosh(value) ** 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("tiers", [True, False])
+@pytest.mark.parametrize("mode", list(MODES.values())[:2], ids=list(MODES)[:2])
+def test_float16_of_a_float64_with_a_sign_copied(mode: Any, tiers: bool) -> None:
+    """LLVM made the sign a half by a routine that is not linked: nothing compiled."""
+    theano.config.jit.tiers = tiers
+    x, y = T.matrix("x", dtype="float16"), T.dvector("y")
+    product = T.tanh(x * 0.5 + y).astype("float16")
+    loop, _ = theano.scan(
+        lambda row, s: T.tanh(s * 0.5 + T.dot(row, y)).astype("float16"), x, x[0, 0]
+    )
+    g = T.grad(T.tanh(T.cast(loop, "float64").sum()), x)
+    for extent in (1, 70):
+        value = np.linspace(-2, 2, 3 * extent).reshape(3, extent).astype("float16")
+        given = (value, np.ones(extent) / 3)
+        found = ran([x, y], [product, loop, g], *given, mode=mode)
+        wanted = ran([x, y], [product, loop, g], *given, mode=MODES["reference"])
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(a, b, rtol=4e-3, atol=4e-3)
