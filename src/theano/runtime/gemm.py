@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from theano.runtime.support import Target
 
 # Block sizes: rows of B per panel, columns of B packed at once, rows of A packed at once.
-_KC: Final = 384
+_KC: Final = 256
 _NC: Final = 512
-_MC: Final = 120
+_MC: Final = 132
 # Products of fewer multiply-adds than this stay on the calling thread.
 _PARALLEL_WORK: Final = 150_000
 # Up to this many rows, packing B costs more than it saves.

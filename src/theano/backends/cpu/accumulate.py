@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from theano.backends.cpu import prims
 from theano.backends.cpu.emit import REGISTER_TYPES, Emitter
 from theano.backends.cpu.flow import Function
@@ -26,8 +28,18 @@ def combined(
     e: Emitter, kind: str, dtype: str, old: str, new: str, mask: str | None = None
 ) -> list[str]:
     """Both, in the lanes inside ``mask``; the old one elsewhere."""
-    both = prims.emit(e, kind, dtype, [old, new])
+    both = _both(e, kind, dtype, old, new)
     return [both if mask is None else e.select(mask, dtype, both, old)]
+
+
+#: NaN if either is. As no zero is larger than another here, this is one comparison less.
+_EXTREMES: Final = {"max": "maximum", "min": "minimum"}
+
+
+def _both(e: Emitter, kind: str, dtype: str, old: str, new: str) -> str:
+    if kind in _EXTREMES and dtype.startswith("float"):
+        return e.intrinsic(_EXTREMES[kind], REGISTER_TYPES[dtype], old, new, flags="nsz")
+    return prims.emit(e, kind, dtype, [old, new])
 
 
 def later_wins(

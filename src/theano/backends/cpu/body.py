@@ -51,6 +51,7 @@ class Body:
         self.position = "0"
         self.mask: str | None = None
         self.dump = ""
+        self.ahead = 0  # bytes: what will be loaded so much later is asked for now
         self.part: tuple[str, str] | None = None  # scatters: first place, and how many
         self.accumulate: Callable[[ir.Accumulate, str], None] | None = None
 
@@ -130,6 +131,9 @@ class Body:
         if place.unit:
             pointer = f.pointer(place.pointer, f.i64("mul", self.position, str(size)))
             if self.mask is None:
+                if self.ahead and size * e.lanes >= memory.CACHE_LINE // 2:
+                    for offset in range(0, size * e.lanes, memory.CACHE_LINE):
+                        memory.emit_prefetch(f.s, f.pointer(pointer, str(self.ahead + offset)))
                 return memory.emit_load(e, operand.dtype, pointer)
             return memory.emit_masked_load(e, operand.dtype, pointer, self.mask)
         pointer = f.pointer(place.pointer, f.i64("mul", self.position, place.stride))

@@ -25,9 +25,10 @@ from theano.backends.cpu.flow import Function, product
 from theano.backends.cpu.schedule import Plan
 from theano.kernel import ir
 
-TILE_BYTES = 1 << 13  # of accumulators on the stack
-#: Rows taken per pass, by the number of statements.
-ROWS = ((4, 8), (12, 4))
+TILE_BYTES = 1 << 15  # of accumulators on the stack
+ROWS = 4  # taken per pass
+SHORT = 12  # statements up to which some rows are taken, and two vectors of each, at a time
+AHEAD = 1 << 11  # bytes between asking for what is read, and using it
 MOST_ROWS = (1 << 31) - 1  # positions of the best are int32
 
 
@@ -44,10 +45,11 @@ def columns_possible(plan: Plan) -> bool:
 
 def tile_width(plan: Plan) -> int:
     """Columns whose accumulators are on the stack at a time, a multiple of 64."""
-    width = TILE_BYTES // 8
-    for s in plan.layout.accumulators[1:]:
-        width //= 2 if not s.kind.startswith("arg") else 4
-    return max(128, width)
+    dtypes = value_dtypes(plan.kernel)
+    size = 0
+    for s in plan.layout.accumulators:
+        size += 4 * s.kind.startswith("arg") + memory.itemsize(dtypes[s.value])
+    return max(128, TILE_BYTES // max(1, size) // 64 * 64)
 
 
 def render_columns(plan: Plan, symbol: str, module: Emitter) -> str:
@@ -82,7 +84,9 @@ class Columns:
         f, kernel, layout = self.f, self.kernel, self.layout
         for s in self.accs:
             kinds = ["int32"] * s.kind.startswith("arg") + [self.dtypes[s.value]]
-            self.tiles[s.out] = [(k, f.alloca("[8 x i8]", self.width)) for k in kinds]
+            self.tiles[s.out] = [
+                (k, f.alloca(f"[{memory.itemsize(k)} x i8]", self.width)) for k in kinds
+            ]
         bases = base_pointers(f, layout)
         self.env = load_scalars(f, layout)
         others = extents_of(f, layout, kernel.outer[:-1])
@@ -142,7 +146,7 @@ class Columns:
         body = self.loop.body
         if any(isinstance(s, ir.Store) for s in body):
             return 1
-        return next((rows for size, rows in ROWS if len(body) <= size), 1)
+        return ROWS if len(body) <= SHORT else 1
 
     def _rest(self, rows: str, done: str, start: str, middle: str, stop: str) -> None:
         """The last columns of all rows, and all columns of the last rows: one masked vector after
@@ -186,7 +190,13 @@ class Columns:
                 self._put(s, state[s.out], place)
             return []
 
-        f.loop(start, stop, lanes, [], point)
+        def pair(position: str, carried: list[str]) -> list[str]:
+            return point(f.i64("add", position, str(lanes)), point(position, carried))
+
+        span = f.s.emit(f"and i64 {f.i64('sub', stop, start)}, {-2 * lanes}")
+        even = f.i64("add", start, span)
+        f.loop(start, even, 2 * lanes, [], pair)
+        f.loop(even, stop, lanes, [], point)
 
     def _point(
         self, row: Near, position: str, mask: str | None, state: dict[str, list[str]]
@@ -213,6 +223,7 @@ class Columns:
         body = Body(self.f, self.e, self.layout, self.env)
         body.places = {name: Place(p) for name, p in pointers.items()}
         body.axis, body.position, body.mask = self.axis, position, mask
+        body.ahead = AHEAD if mask is None and len(self.loop.body) <= SHORT else 0
         return body
 
     def _finish(self, start: str, stop: str) -> None:

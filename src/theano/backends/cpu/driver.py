@@ -14,6 +14,8 @@ from theano.kernel import ir
 from theano.runtime.threads import WORKERS_SLOT
 
 Point = Callable[[str, str | None, list[str]], list[str]]  # (position, mask, carried) -> carried
+#: What carried values may begin with, and how to make one of two.
+Merge = tuple[list[str], Callable[[list[str], list[str]], list[str]]]
 
 #: How a launch may be split: by outer positions or along the last axis, whichever is better; only
 #: one of the two; along the last axis, but not at all where there is one thread.
@@ -213,12 +215,13 @@ def part_of_chunk(f: Function, layout: Layout) -> tuple[str, str]:
 
 def vector_loop(
     f: Function, start: str, stop: str, lanes: int, carried: Carried, run: Point,
-    masked: bool = False, several: int = 1,
+    masked: bool = False, several: int = 1, merge: Merge | None = None,
 ) -> list[str]:  # fmt: skip
     """Run ``run(position, mask, carried)`` over [start, stop); ``several`` times a round.
 
     Whole vectors first, then a masked one; or, ``masked``, one loop that masks every vector (half
-    the code, for big bodies)."""
+    the code, for big bodies). With several a round, each carries values of its own: ``merge`` says
+    with what those after the first begin, and makes one of two."""
     if lanes == 1:
         return f.loop(start, stop, 1, carried, lambda i, c: run(i, None, c))
     if masked:
@@ -230,15 +233,8 @@ def vector_loop(
     middle = f.i64("add", start, whole)
     begin = start
     if several > 1:
-        assert not carried
-
-        def round_(i: str, c: list[str]) -> list[str]:
-            for number in range(several):
-                run(f.i64("add", i, str(number * lanes)), None, c)
-            return []
-
         begin = f.i64("add", start, f.s.emit(f"and i64 {span}, {-lanes * several}"))
-        f.loop(start, begin, lanes * several, [], round_)
+        carried = _rounds(f, (start, begin), lanes, carried, run, several, merge)
     after = f.loop(begin, middle, lanes, carried, lambda i, c: run(i, None, c))
     some = f.s.emit(f"icmp slt i64 {middle}, {stop}")
     return f.when(
@@ -246,6 +242,29 @@ def vector_loop(
         [(k, a) for (k, _), a in zip(carried, after, strict=True)],
         lambda: run(middle, lane_mask(f, middle, stop, lanes), after),
     )
+
+
+def _rounds(
+    f: Function, span: tuple[str, str], lanes: int, carried: Carried, run: Point, several: int,
+    merge: Merge | None,
+) -> Carried:  # fmt: skip
+    """Rounds of several vectors; the values carried after them."""
+    size = len(carried)
+    assert merge is not None or not carried
+    more = [(k, x) for (k, _), x in zip(carried, merge[0], strict=True)] if merge else []
+
+    def round_(i: str, c: list[str]) -> list[str]:
+        done: list[str] = []
+        for number in range(several):
+            place = f.i64("add", i, str(number * lanes)) if number else i
+            done += run(place, None, c[number * size : (number + 1) * size])
+        return done
+
+    after = f.loop(*span, lanes * several, [*carried, *more * (several - 1)], round_)
+    parts = [after[number * size : (number + 1) * size] for number in range(several)]
+    while len(parts) > 1 and merge is not None:
+        parts = [merge[1](a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return [(k, x) for (k, _), x in zip(carried, parts[0], strict=True)]
 
 
 def lane_mask(f: Function, position: str, stop: str, lanes: int) -> str:

@@ -163,14 +163,17 @@ class Emitter:
         """``op value to target`` between LLVM element types."""
         return self.emit(f"{op} {self.widen(source)} {value} to {self.widen(target)}")
 
-    def intrinsic(self, name: str, element: str, *args: str, tail: str = "") -> str:
+    def intrinsic(
+        self, name: str, element: str, *args: str, tail: str = "", flags: str = ""
+    ) -> str:
         """Call ``llvm.<name>`` on lanes of `element`; `tail` is a further literal argument."""
         kind = self.widen(element)
         symbol = f"@llvm.{name}.{self.suffix(element)}"
         kinds = [kind] * len(args) + ([tail.split()[0]] if tail else [])
         self.declarations.add(f"declare {kind} {symbol}({', '.join(kinds)})")
         values = [f"{kind} {a}" for a in args] + ([tail] if tail else [])
-        return self.emit(f"call {kind} {symbol}({', '.join(values)})")
+        flags = f"{flags} " if flags else ""
+        return self.emit(f"call {flags}{kind} {symbol}({', '.join(values)})")
 
     def call(self, result: str, symbol: str, kinds: Sequence[str], args: Sequence[str]) -> str:
         """Call an external or internal function of whole LLVM types."""

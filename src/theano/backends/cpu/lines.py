@@ -19,14 +19,16 @@ from theano.backends.cpu.accumulate import (
     start_value,
 )  # fmt: skip
 from theano.backends.cpu.body import DUMPS, Access, Body, Place, Value
-from theano.backends.cpu.driver import Point, unit_condition, value_dtypes, vector_loop
+from theano.backends.cpu.driver import Merge, Point, unit_condition, value_dtypes, vector_loop
 from theano.backends.cpu.emit import REGISTER_TYPES
 from theano.backends.cpu.flow import Carried, Function
 from theano.backends.cpu.schedule import Plan, Split
 from theano.kernel import ir
 
 TILE = 256  # elements that a strided operand is packed into at a time
-SHORT = 12  # statements that are written several times a round, where lines are short
+SEVERAL = 4  # vectors a round, where a line is little but loads
+AHEAD = 1 << 12  # bytes between asking for what a reduction reads, and using it
+SHORT = 12  # statements that are written several times a round
 BLOCK = 200  # statements to a basic block
 LONGEST = 1 << 30  # points of a tile: positions in it are int32
 
@@ -240,13 +242,34 @@ class Lines:
                 del left[:2]
             else:
                 inner.append(left.pop(0))
-        masked = self.plan.masked
-        several = 4 if split.rows and not inner and len(split.rest) < SHORT else 1
+        several = SEVERAL if self._streams(split) else 1
         after = vector_loop(
-            self.f, tile.first, tile.end, self.lanes, inner, self._point(split, row, tile), masked,
-            several,
+            self.f, tile.first, tile.end, self.lanes, inner, self._point(split, row, tile),
+            self.plan.masked, several, self._merge(split),
         )  # fmt: skip
         return self._collect(split, row, tile, carried, after)
+
+    def _streams(self, split: Split) -> bool:
+        """Whether a line costs little but its loads, so that several vectors a round are better."""
+        if len(split.rest) >= SHORT or self.plan.masked or self.lanes == 1:
+            return False
+        if any(s.kind.startswith("arg") for s in split.accumulators):
+            return False
+        return bool(split.rows or split.accumulators)
+
+    def _merge(self, split: Split) -> Merge | None:
+        """How sums of several vectors a round become one."""
+        if not split.accumulators or not self._streams(split):
+            return None
+        e, dtypes = self.e, [self.dtypes[s.value] for s in split.accumulators]
+        pairs = list(zip(split.accumulators, dtypes, strict=True))
+        starts = [start_value(e, s, dtype)[0] for s, dtype in pairs]
+
+        def both(a: list[str], b: list[str]) -> list[str]:
+            together = zip(pairs, a, b, strict=True)
+            return [combined(e, s.kind, dtype, x, y)[0] for (s, dtype), x, y in together]
+
+        return starts, both
 
     def _collect(
         self, split: Split, row: Row, tile: Tile, carried: Carried, after: list[str]
@@ -270,6 +293,7 @@ class Lines:
 
     def _point(self, split: Split, row: Row, tile: Tile) -> Point:
         e, f = self.e, self.f
+        ahead = split.accumulators and self._streams(split)
 
         def run(position: str, mask: str | None, state: list[str]) -> list[str]:
             body = Body(f, e, self.layout, row.env)
@@ -277,6 +301,7 @@ class Lines:
             body.indices, body.axis = row.indices, self.plan.last
             body.position, body.mask, body.part = position, mask, self.part
             body.dump = self.dump
+            body.ahead = AHEAD if ahead else 0
             left = list(state)
             done: list[str] = []
 

@@ -55,6 +55,12 @@ def emit_load(e: Emitter, dtype: str, ptr: str, aligned: bool = False) -> str:
     return _to_register(e, dtype, e.emit(f"load {kind}, ptr {ptr}, align {_align(dtype, aligned)}"))
 
 
+def emit_prefetch(e: Emitter, ptr: str, write: bool = False) -> None:
+    """Ask for the cache line at `ptr`, which need not be valid."""
+    e.declare("void", "llvm.prefetch.p0", ["ptr", "i32", "i32", "i32"])
+    e.do(f"call void @llvm.prefetch.p0(ptr {ptr}, i32 {int(write)}, i32 3, i32 1)")
+
+
 def emit_store(e: Emitter, dtype: str, ptr: str, value: str, aligned: bool = False) -> None:
     """All lanes to consecutive elements at `ptr`."""
     kind = e.widen(memory_type(dtype))

@@ -109,15 +109,11 @@ class Rows:
         body.indices, body.axis = {axis: later}, "-"
         for s in statements:
             body.run(s)
-        self.module.declare("void", "llvm.prefetch.p0", ["ptr", "i32", "i32", "i32"])
         for name, index in split.rows:
             place, _ = body.gathered(name, index, body.places[name])
-            write = int(self.kernel.operand(name).mode == "scatter")
+            write = self.kernel.operand(name).mode == "scatter"
             for offset in fetches[name]:
-                there = f.pointer(place, offset)
-                f.lines.append(
-                    f"  call void @llvm.prefetch.p0(ptr {there}, i32 {write}, i32 3, i32 1)"
-                )
+                memory.emit_prefetch(f.s, f.pointer(place, offset), write)
         f.s.failures = kept
 
     def _rows(self, env: dict[str, Value]) -> None:
