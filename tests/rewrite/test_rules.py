@@ -41,6 +41,11 @@ def stacked(matrix: Any) -> Any:
     return t.stack([matrix, matrix * 2])
 
 
+def stacked_halves(matrix: Any) -> Any:
+    """The left columns times the right ones."""
+    return matrix[:, :2] * matrix[:, 2:]
+
+
 RNG = np.random.RandomState(7)
 VALUES = {
     s: np.float64(0.7), r: np.float64(1.3), v: RNG.rand(4) + 0.5, w: RNG.rand(4) - 0.5,
@@ -218,6 +223,8 @@ CASES: list[tuple[str, Any, str | None]] = [
     ("local_subtensor_of_alloc", lambda: t.alloc(s, 5, 6)[1:3, 2], "Subtensor"),
     ("local_subtensor_lift", lambda: (t.exp(v) + w)[1], None),
     ("local_subtensor_lift", lambda: (m * 2.0)[0], None),
+    ("local_subtensor_lift", lambda: (t.exp(m) + v)[1:, 2], None),
+    ("local_subtensor_split", lambda: stacked_halves(t.exp(m) + v), None),
     ("local_subtensor_of_dimshuffle", lambda: v.dimshuffle(0, "x")[:, 0], "Subtensor"),
     ("local_subtensor_of_dimshuffle", lambda: m.T[1], "DimShuffle"),
     ("local_useless_inc_subtensor", lambda: t.set_subtensor(v[:], w), "IncSubtensor"),
@@ -287,6 +294,8 @@ UNCHANGED = [
     lambda: v[k:],
     lambda: i // 2,
     lambda: t.sigmoid(v) * t.exp(w),
+    lambda: t.exp(v)[:3] * t.exp(v)[1:],  # the parts overlap
+    lambda: t.exp(v)[:2] * t.exp(v).sum(),  # used as a whole, too
 ]
 
 

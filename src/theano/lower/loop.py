@@ -19,6 +19,8 @@ from theano.lower import program as pg
 from theano.lower.context import Context
 from theano.lower.group import CyclicGroupsError
 from theano.lower.sizes import is_array
+from theano.ops import index_spec as spec
+from theano.ops import sizes
 from theano.ops.extents import sizes_of
 from theano.ops.shape import DimShuffle
 
@@ -61,6 +63,7 @@ class LoopEmission:
         self.buffers: list[str] = []
         self.rows: list[Any] = []  # rows of a buffer that is used round and round, else None
         self.maps: list[str] = []
+        self.backwards: set[int] = set()  # places of collected results whose rows are in reverse
         self.cells: list[str] = []  # arrays of carried values, empty for objects
         self.objects: dict[int, tuple[str, str, str]] = {}  # names inside, before and after
         self.index = self.low.fresh("t")
@@ -100,9 +103,24 @@ class LoopEmission:
             low.copy(start, first)
             self.buffers.append(buffer)
             self.rows.append(None if kept is None else length)
-        for j in range(len(form.states), form.stacks):
-            row = low.sizes.dims[self.node.outputs[j]][1:]
-            self.maps.append(low.alloc(self.node.outputs[j], [self.count, *map(low.size, row)]))
+        for output in self.node.outputs[len(form.states) : form.stacks]:
+            row = low.sizes.dims[output][1:]
+            dims = [self.count, *map(low.size, row)]
+            if self._used_backwards(output):
+                self.backwards.add(len(self.maps))
+                self.maps.append(low.allocate(output.type.dtype, dims))
+            else:
+                self.maps.append(low.alloc(output, dims))
+
+    def _used_backwards(self, output: Variable) -> bool:
+        """Whether all that reads a collected result reads it from its last row to its first.
+
+        A gradient's results do: its loop runs backwards. They are written in the other order.
+        """
+        low, parent = self.low, self.parent
+        elsewhere = output in low.homes or output in parent.target_bases
+        users = parent.clients.get(output, ())
+        return not elsewhere and not self.form.until and bool(users) and all(map(_reverses, users))
 
     def _make_cells(self) -> None:
         low, form = self.low, self.form
@@ -210,11 +228,17 @@ class LoopEmission:
         for s in range(len(form.states)):
             row = self._row(self.buffers[s], self._position(s, t, form.depths[s]))
             found.append((self.inner_outputs[s], row, self._dims_of_state(s)))
+        low = self.low
         for i, stack in enumerate(self.maps):
             j = len(form.states) + i
-            dims = self.low.sizes.dims[self.node.outputs[j]][1:]
-            found.append((self.inner_outputs[j], self._row(stack, t), dims))
+            dims = low.sizes.dims[self.node.outputs[j]][1:]
+            at = low.let("sub", self._last(), t) if i in self.backwards else t
+            found.append((self.inner_outputs[j], self._row(stack, at), dims))
         return found
+
+    def _last(self) -> Val:
+        """The number of the last step."""
+        return self.low.let("sub", self.count, 1)
 
     # after the loop -----------------------------------------------------------------------------
 
@@ -234,6 +258,10 @@ class LoopEmission:
             output = outputs[len(form.states) + i]
             if form.until:
                 stack = low.view(stack, (), [(0, done, 1), *low.full_view(stack)[1:]])
+            if i in self.backwards:
+                last = low.let("max", self._last(), 0)
+                rest = low.full_view(stack)[1:]
+                stack = low.view(stack, [(0, last)], [(0, self.count, -1), *rest])
             low.define(output, stack)
         for i, cell in enumerate(self.cells):
             if i in self.objects:
@@ -342,6 +370,17 @@ def _own_result(inner: Any, variable: Variable) -> bool:
     kind = inner.kinds.get(node)
     name = type(node.op).__name__
     return kind in ("map", "reduce") or (kind, name) in (("call", "Dot"), ("step", "Join"))
+
+
+def _reverses(user: Apply) -> bool:
+    """Whether a node takes the rows of its input from the last to the first."""
+    if type(user.op).__name__ != "Subtensor":
+        return False
+    first = spec.unpack(user.op.idx_list, user.inputs[1:])[0]
+    if not isinstance(first, slice):
+        return False
+    start, stop, step = spec.parts(first)
+    return start is None and stop is None and step is not None and sizes.known(step) == -1
 
 
 _CHECKS = ("SpecifyShape", "CheckShape")

@@ -32,6 +32,11 @@ class Uses:
         """How often ``variable`` is used, by the count at the start of the sweep; 1 if new."""
         return self._rewriter.counts.get(variable, 1)
 
+    def users(self, variable: Variable) -> Sequence[tuple[Any, int]]:
+        """(Apply, or ``"output"``, and position) of each use, at the start of the sweep; none of
+        what is new."""
+        return self._rewriter.clients().get(variable, ())
+
     def final(self, variable: Variable) -> Variable:
         """The final form of an expression of the node's inputs."""
         return self._rewriter.resolve([variable])[0]
@@ -112,15 +117,15 @@ class Rewriter:
         rules: Iterable[Rule],
         fold: Callable[[Apply], Sequence[Variable] | None] | None,
         report: Report,
-        counts: Mapping[Variable, int],
-        budget: int,
+        outputs: Sequence[Variable],
     ) -> None:
         self.final: dict[Variable, Variable] = {v: v for v in blockers}
         self.table, self.anywhere = dispatch_table(tuple(rules))
         self.fold = fold
         self.report = report
-        self.counts = counts
-        self.budget = budget
+        self.outputs = outputs
+        self.counts = count_uses(outputs, self.final)
+        self.budget = 20 * len(self.counts) + 1000
         self.interned: dict[Any, Apply] = {}
         self.constants: dict[Any, Constant] = {}
         self.canonical: dict[Apply, Apply] = {}
@@ -130,6 +135,13 @@ class Rewriter:
         self.numbers: dict[Any, int] = {}
         self.changed = 0
         self.uses = Uses(self)
+        self._clients: Mapping[Variable, Sequence[tuple[Any, int]]] | None = None
+
+    def clients(self) -> Mapping[Variable, Sequence[tuple[Any, int]]]:
+        """Who used what at the start of the sweep."""
+        if self._clients is None:
+            self._clients = traverse.clients(self.outputs)
+        return self._clients
 
     def resolve(self, variables: Sequence[Variable]) -> list[Variable]:
         """The final forms of ``variables``."""
@@ -367,8 +379,6 @@ def sweep(
     fold: Callable[[Apply], Sequence[Variable] | None] | None = None,
 ) -> tuple[list[Variable], bool]:
     """One rewriting of ``outputs``; also says whether a rule fired."""
-    counts = count_uses(outputs, inputs)
-    budget = 20 * len(counts) + 1000
-    rewriter = Rewriter(inputs, rules, fold, report, counts, budget)
+    rewriter = Rewriter(inputs, rules, fold, report, outputs)
     new = rewriter.resolve(outputs)
     return new, rewriter.changed > 0

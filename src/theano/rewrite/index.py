@@ -12,8 +12,6 @@ from theano.ops import index_spec as spec
 from theano.ops import sizes
 from theano.ops.index_advanced import Layout
 from theano.rewrite.build import (
-    constant_value,
-    is_elemwise,
     nonnegative,
     owner_of,
     same_kind,
@@ -27,7 +25,7 @@ from theano.rewrite.useless import filled_with, stretched_value
 Result = Sequence[Variable] | None
 
 
-def _entries(node: Apply, first: int = 1) -> list[Any]:
+def entries_of(node: Apply, first: int = 1) -> list[Any]:
     """The index of a Subtensor or IncSubtensor: variables and slices of variables."""
     return spec.unpack(node.op.idx_list, node.inputs[first:])
 
@@ -60,7 +58,7 @@ def _takes_all(entry: Any, x: Variable, axis: int) -> bool:
 def local_useless_subtensor(node: Apply) -> Result:
     """x[:] -> x."""
     x = node.inputs[0]
-    if all(_takes_all(entry, x, axis) for axis, entry in enumerate(_entries(node))):
+    if all(_takes_all(entry, x, axis) for axis, entry in enumerate(entries_of(node))):
         return [x]
     return None
 
@@ -71,9 +69,9 @@ def local_subtensor_merge(node: Apply, uses: Uses) -> Result:
     inner = owner_of(node.inputs[0], "Subtensor")
     if inner is None:
         return None
-    x, outer = inner.inputs[0], _entries(node)
+    x, outer = inner.inputs[0], entries_of(node)
     merged: list[Any] = []
-    for axis, entry in enumerate(_entries(inner)):
+    for axis, entry in enumerate(entries_of(inner)):
         if not isinstance(entry, slice) or not outer:
             merged.append(entry)
             continue
@@ -163,32 +161,11 @@ def local_subtensor_of_alloc(node: Apply) -> Result:
 
 def _outside(node: Apply) -> bool:
     """Whether an integer is known to be out of range."""
-    for entry, size in zip(_entries(node), node.inputs[0].type.shape, strict=False):
+    for entry, size in zip(entries_of(node), node.inputs[0].type.shape, strict=False):
         value = None if isinstance(entry, slice) or size is None else sizes.known(entry)
         if value is not None and not -size <= value < size:
             return True
     return False
-
-
-@rule("canonicalize", ("Subtensor",))
-def local_subtensor_lift(node: Apply, uses: Uses) -> Result:
-    """f(x)[i] -> f(x[i]) for an elementwise f whose result is not used otherwise."""
-    x, out = node.inputs[0], node.outputs[0]
-    inner = x.owner
-    if inner is None or not is_elemwise(inner) or uses(x) > 1 or len(inner.inputs) > 4:
-        return None
-    entries = _entries(node)
-    parts = []
-    for v in inner.inputs:
-        if all(v.type.broadcastable) and constant_value(v) is not None:
-            parts.append(v if out.type.ndim == v.type.ndim else t.dimshuffle(
-                v, *range(v.type.ndim - out.type.ndim, v.type.ndim)))  # fmt: skip
-        elif same_pattern(v, x):
-            parts.append(t.getitem(v, tuple(entries)))
-        else:
-            return None
-    result = same_kind(inner.op(*parts), out)
-    return None if result is None else [result]
 
 
 @rule("canonicalize", ("Subtensor",))
@@ -198,7 +175,7 @@ def local_subtensor_of_dimshuffle(node: Apply) -> Result:
     if inner is None or inner.op.drop:
         return None
     order, x = inner.op.new_order, inner.inputs[0]
-    entries = _entries(node)
+    entries = entries_of(node)
     entries += [spec.FULL] * (len(order) - len(entries))
     index: list[Any] = [spec.FULL] * x.type.ndim
     for place, entry in zip(order, entries, strict=True):
@@ -238,7 +215,7 @@ def local_useless_inc_subtensor(node: Apply) -> Result:
     sets = node.op.set_instead_of_inc
     if filled_with(y) == 0 and not sets and _only_slices(node):
         return [x]
-    if not all(_takes_all(entry, x, axis) for axis, entry in enumerate(_entries(node, 2))):
+    if not all(_takes_all(entry, x, axis) for axis, entry in enumerate(entries_of(node, 2))):
         return None
     made = y if sets else t.add(x, y)
     if sets and not same_pattern(y, x):
@@ -286,7 +263,7 @@ def local_parts_of_zeros_to_join(node: Apply) -> Result:
 def _one_slice(node: Apply) -> tuple[int, int, int | None] | None:
     """(axis, start, stop) of a write to all but one dimension whole, with constant bounds."""
     found = None
-    for axis, entry in enumerate(_entries(node, 2)):
+    for axis, entry in enumerate(entries_of(node, 2)):
         if not isinstance(entry, slice):
             return None
         start, stop, step = spec.parts(entry)
@@ -355,7 +332,7 @@ def local_incsubtensor_serialize(node: Apply, uses: Uses) -> Result:
 def local_subtensor_remove_broadcastable_index(node: Apply) -> Result:
     """x[0] -> x without that dimension, where it is known to have size 1."""
     x = node.inputs[0]
-    entries = _entries(node)
+    entries = entries_of(node)
     ones = [
         axis for axis, entry in enumerate(entries)
         if not isinstance(entry, slice) and x.type.broadcastable[axis]
@@ -422,7 +399,7 @@ def local_setsubtensor_of_constants(node: Apply) -> Result:
 
 def _only_slices(node: Apply) -> bool:
     """Whether no index of a write can be out of range."""
-    return all(isinstance(entry, slice) for entry in _entries(node, 2))
+    return all(isinstance(entry, slice) for entry in entries_of(node, 2))
 
 
 @rule("specialize", ("AdvancedIncSubtensor", "AdvancedIncSubtensor1"))

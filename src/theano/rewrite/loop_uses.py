@@ -98,9 +98,10 @@ class _Reduction:
         if not self._rows_agree(node.inputs):
             return False
         left, right = (self._collected(v) for v in node.inputs)
+        backwards = any(self._comes_backwards(v) for v in node.inputs)
 
         def finish(built: Built) -> Memo:
-            total = t.dot(left(built, True), right(built, False))
+            total = t.dot(left(built, True, backwards), right(built, False, backwards))
             return {s.outputs[0]: _as_type_of(total, s.outputs[0]) for s in sums}
 
         self.later.append(finish)
@@ -112,31 +113,43 @@ class _Reduction:
         shapes = [_extents(v) for v in step.inputs]
         return all(row is not None for row in extents_outside(step.op, values, step, shapes))
 
-    def _collected(self, value: Variable) -> Callable[[Built, bool], Any]:
+    def _comes_backwards(self, value: Variable) -> bool:
+        """Whether ``value`` is of a sequence whose rows come from the last to the first.
+
+        The order of a sum is free, so the rows are better taken as they lie.
+        """
+        if self.parts.condition is not None:
+            return False
+        turned = owner_of(value, "DimShuffle")
+        inner = value if turned is None else turned.inputs[0]
+        return any(s.inner is inner and _reversed(s.outer) is not None for s in self.parts.seqs)
+
+    def _collected(self, value: Variable) -> Callable[[Built, bool, bool], Any]:
         """A function of the new loop that gives ``value`` of all steps as one matrix: below each
-        other, or (second argument True) side by side."""
+        other, or (second argument True) side by side; from the last step to the first, or not."""
         turned = owner_of(value, "DimShuffle")
         if turned is not None and tuple(turned.op.new_order) == (1, 0):
             stack = self._stack(turned.inputs[0])
-            return lambda built, wide: _matrix(stack(built), not wide).T
+            return lambda built, wide, back: _matrix(stack(built, back), not wide).T
         stack = self._stack(value)
-        return lambda built, wide: _matrix(stack(built), wide)
+        return lambda built, wide, back: _matrix(stack(built, back), wide)
 
-    def _stack(self, value: Variable) -> Callable[[Built], Any]:
-        """A function of the new loop that gives ``value`` of all steps, stacked."""
+    def _stack(self, value: Variable) -> Callable[[Built, bool], Any]:
+        """A function of the new loop that gives ``value`` of all steps, stacked; with True from the
+        last step to the first."""
         for link in self.parts.seqs:
             if link.inner is value:
-                return lambda built: link.outer[: built.node.outputs[-1]]
+                return lambda built, back: _rows_of(link.outer, built.node, back)
         for state in self.parts.states:
             if state.new is value and state.keep is None:
                 self.pinned.add(id(state))
-                return lambda built: built.of_state(state)
+                return lambda built, back: _turned(built.of_state(state), back)
         result = next((m for m in self.parts.maps if m.value is value), None)
         if result is None:
             result = Map(value, None)
             self.parts.maps.append(result)
         self.pinned.add(id(result))
-        return lambda built: built.of_map(result)
+        return lambda built, back: _turned(built.of_map(result), back)
 
     def _as_running_sum(self, result: Map, sums: list[Apply]) -> bool:
         """A result that is only summed -> a state that the step adds to."""
@@ -239,6 +252,32 @@ def _matrix(stack: Any, wide: bool) -> Any:
         return t.reshape(stack, sizes.vector([sizes.mul(steps, rows), columns]), ndim=2)
     beside = t.dimshuffle(stack, 1, 0, 2)
     return t.reshape(beside, sizes.vector([rows, sizes.mul(steps, columns)]), ndim=2)
+
+
+def _turned(stack: Any, back: bool) -> Any:
+    return stack[::-1] if back else stack
+
+
+def _rows_of(sequence: Any, loop: Apply, back: bool) -> Any:
+    """The rows of a sequence that a loop's steps take, from the last to the first or not."""
+    count = loop.outputs[-1]
+    base = _reversed(sequence)
+    if not back or base is None:
+        return _turned(sequence[:count], back)
+    return base[sizes.sub(sizes_of(base)[0], count) :]
+
+
+def _reversed(sequence: Any) -> Any:
+    """What a sequence is from the last row to the first; None if it is not known to be."""
+    node = owner_of(sequence, "Subtensor")
+    if node is None:
+        return None
+    entries = spec.unpack(node.op.idx_list, node.inputs[1:])
+    if not isinstance(entries[0], slice) or not all(map(spec.is_full, entries[1:])):
+        return None
+    start, stop, step = spec.parts(entries[0])
+    whole = start is None and stop is None and step is not None and sizes.known(step) == -1
+    return node.inputs[0] if whole else None
 
 
 def _same_start(a: Variable, b: Variable) -> bool:

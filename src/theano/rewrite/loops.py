@@ -2,8 +2,8 @@
 
 Inside: the step is rewritten like any graph, what does not change from step to step moves out, what
 nobody uses goes. Around: of states only the last values are kept where no others are used; what is
-only summed over the steps becomes one matrix product, or a running sum; loops that differ in their
-results only become one.
+only summed over the steps becomes one matrix product, or a running sum; what is added to all rows
+of a sequence is added in the step; loops that differ in their results only become one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from theano.ops.extents import Shape_i, size_of
 from theano.ops.scan import Scan
 from theano.rewrite.build import owner_of, t
 from theano.rewrite.loop_parts import Link, Map, Parts, used_inputs
+from theano.rewrite.loop_sink import sink_into_steps
 from theano.rewrite.loop_uses import keep_what_is_used
 
 Optimizer = Callable[[Sequence[Variable], Sequence[Variable]], list[Variable]]
@@ -43,7 +44,7 @@ def rewrite_loops(
     for _ in range(_ROUNDS):
         before = _loops(outputs, blockers)
         outputs = _sweep(outputs, blockers, lambda node: simplified(node, optimizer))
-        outputs = keep_what_is_used(outputs, blockers)
+        outputs = sink_into_steps(keep_what_is_used(outputs, blockers), blockers)
         if _loops(outputs, blockers) == before:
             break
     return outputs

@@ -25,8 +25,8 @@ from theano.rewrite.pattern import RULES
 
 #: modules that declare rules, in the order in which rules of one stage are tried
 _MODULES: Final = (
-    "useless", "canonicalize", "powers", "shape", "index", "reduce", "stabilize", "nn",
-    "specialize", "blas", "complex_parts",
+    "useless", "canonicalize", "powers", "shape", "index", "index_lift", "reduce", "stabilize",
+    "nn", "specialize", "blas", "complex_parts",
 )  # fmt: skip
 #: modules whose rules are about the ops of another module: of use once that is imported
 _ABOUT: Final = {
