@@ -246,10 +246,79 @@ def test_gradient_of_a_gather_writes_zeros_once() -> None:
     table, i = T.fmatrix("table"), T.lvector("i")
     f = theano.function([table, i], T.grad((table[i] ** 2).sum(), table))
     program = theano.explain(f, code=False)["program"]
-    assert program.count("alloc (n") == 2  # the result, and the values that are added
+    assert program.count("alloc (n") == 1  # the result: what is added is computed on the way
     x = RNG.normal(size=(6, 3)).astype("float32")
     index = np.array([5, 0, 5])
     np.testing.assert_allclose(f(x, index), written(np.zeros_like(x), index, 2 * x[index], True))
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("add", [True, False])
+def test_values_that_are_computed_to_be_written(key: Any, add: bool) -> None:
+    x, y, z = normal(4, 3, 5), normal(*normal(4, 3, 5)[key].shape), normal(4, 3, 5)
+    v, u, w = T.dtensor3("x"), T.dtensor3("u"), T.TensorType("float64", (False,) * y.ndim)("y")
+    write = T.inc_subtensor if add else T.set_subtensor
+
+    def meant(value: Any) -> Any:
+        return written(x, key, value, add)
+
+    f = theano.function([v, u, w], write(v[key], T.tanh(w) * u[key]))
+    np.testing.assert_allclose(f(x, z, y), meant(np.tanh(y) * z[key]), rtol=1e-12)
+    # of the array that is written to: its old values count
+    f = theano.function([v, w], write(v[key], T.exp(w) + v[key]))
+    np.testing.assert_allclose(f(x, y), meant(np.exp(y) + x[key]), rtol=1e-12)
+    f = theano.function([v, w], write((2 * v)[key], T.exp(w) + (2 * v)[key]))
+    np.testing.assert_allclose(
+        f(x, y), written(2 * x, key, np.exp(y) + 2 * x[key], add), rtol=1e-12
+    )
+    both_used = T.tanh(w)
+    f = theano.function([v, w], [write(v[key], both_used), both_used])
+    np.testing.assert_allclose(f(x, y)[0], meant(np.tanh(y)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("index", [[0, 0, 2], [], [5, 0, 1], [-7, 1, 1]])
+def test_rows_of_a_shared_table_are_updated_from_their_old_values(index: Any) -> None:
+    start = normal(5, 4)
+    table, i, w = theano.shared(start), T.lvector("i"), T.dmatrix("w")
+    rows = table[i]
+    f = theano.function([i, w], updates=[(table, T.inc_subtensor(rows, T.exp(w) * rows))])
+    y, places = normal(len(index), 4), np.asarray(index, "int64")
+    if places.size and not (places.min() >= -5 and places.max() < 5):
+        with pytest.raises(IndexError, match="out of"):
+            f(places, y)
+        np.testing.assert_array_equal(table.get_value(), start)
+        return
+    f(places, y)
+    expected = written(start, places, np.exp(y) * start[places], True)
+    np.testing.assert_allclose(table.get_value(), expected, rtol=1e-12)
+
+
+def test_bad_indices_and_shapes_of_values_that_are_computed() -> None:
+    x, i, w = T.dmatrix("x"), T.lvector("i"), T.dmatrix("w")
+    f = theano.function([x, i, w], T.inc_subtensor(T.zeros_like(x)[i], T.exp(w) * x[i]))
+    given = normal(5, 4)
+    with pytest.raises(IndexError, match="out of"):
+        f(given, np.array([0, 5]), normal(2, 4))
+    with pytest.raises(ValueError, match=r"extents|shape"):
+        f(given, np.array([0, 1]), normal(3, 4))
+    empty = f(given[:, :0], np.array([0, 1]), normal(2, 0))
+    assert empty.shape == (5, 0)
+    with pytest.raises(IndexError, match="out of"):
+        f(given[:0], np.array([0]), normal(1, 4))
+
+
+def test_values_computed_in_a_loop_are_written_there() -> None:
+    x, i, w = T.dmatrix("x"), T.lmatrix("i"), T.dtensor3("w")
+    out, _ = theano.scan(
+        lambda j, v, total, x: T.inc_subtensor(total[j], T.tanh(v) * x[j]),
+        [i, w], T.zeros_like(x), x,
+    )  # fmt: skip
+    f = theano.function([x, i, w], out[-1])
+    given, index, y = normal(6, 3), RNG.integers(-6, 6, (4, 5)), normal(4, 5, 3)
+    expected = np.zeros((6, 3))
+    for j, v in zip(index, y, strict=True):
+        np.add.at(expected, j, np.tanh(v) * given[j])
+    np.testing.assert_allclose(f(given, index, y), expected, rtol=1e-12)
 
 
 def test_the_copy_that_a_write_begins_with_is_the_result() -> None:

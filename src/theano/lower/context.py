@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.kernel import ir
@@ -18,6 +18,9 @@ from theano.lower.uses import is_view, of_numbers
 from theano.lower.views import Views
 from theano.ops.shape import DimShuffle, Shape_i
 from theano.runtime.routines.table import routine
+
+if TYPE_CHECKING:
+    from theano.lower.group import Unit
 
 Move = tuple[int | None, Val | int, Val | int]  # (source axis, extent, step) of an axis of a view
 
@@ -44,6 +47,7 @@ class Context(Registers):
         self._proved: dict[Any, Any] = {}
         self._kernels: dict[ir.Kernel, ir.Kernel] = {}
         self.donations: dict[Variable, str] = {}
+        self.scattered: dict[Variable, Unit] = {}  # values computed where they are scattered
         self.homes: dict[Variable, str] = {}  # arrays that loops want values written to
         self._turned: dict[Any, tuple[str, tuple[int | None, ...]]] = {}
         self.joins: dict[Apply, tuple[str, list[str]]] = {}

@@ -10,7 +10,7 @@ from theano.core.config import change_flags
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.shared import SharedVariable
-from theano.lower import branch, calls, demands, donate, joins, loop, memory, scatter
+from theano.lower import branch, calls, demands, donate, joins, loop, memory, scatter, scatter_folds
 from theano.lower import program as pg
 from theano.lower.context import Context
 from theano.lower.group import CyclicGroupsError, Grouping, Unit
@@ -111,6 +111,7 @@ class Lowering:
                 self.clients.setdefault(use, []).append(node)
         schedule = self.grouping.schedule()
         late = self._plan_results(schedule)
+        scatter_folds.fold(self)
         for unit in schedule:
             if unit not in late:
                 self._emit(unit)
@@ -152,6 +153,7 @@ class Lowering:
             for use in inner._bases(node):
                 inner.clients.setdefault(use, []).append(node)
         inner.target_bases = {resolve(v, fills=False)[0] for v in outputs}
+        scatter_folds.fold(inner)
         return inner
 
     @property
@@ -356,6 +358,8 @@ class Lowering:
 
     def _emit_kernel(self, unit: Unit) -> None:
         inside = set(unit.nodes)
+        if any(self.low.scattered.get(v) is unit for node in unit.nodes for v in node.outputs):
+            return  # the scatter that reads it computes it
         results = [
             output
             for node in unit.nodes

@@ -38,6 +38,7 @@ class Emission:
         self.k = Builder()
         self.stages: list[ir.Stage] = []
         self.home: dict[Variable, ir.Operand] = {}  # variables stored to an operand
+        self.serial: tuple[int, ...] = ()  # axes whose points are taken one after the other
 
     # operands -------------------------------------------------------------------------------
 
@@ -158,7 +159,7 @@ class Emission:
         )
         kernel = ir.Kernel(
             "", outer_names, inner_names, operands, tuple(self.scalars),
-            tuple(self.stages),
+            tuple(self.stages), serial=tuple(self.names[i] for i in self.serial),
         )  # fmt: skip
         kernel = self.low.named(kernel)
         extents = [self.low.size_arg(self.group.axes[i]) for i in order]

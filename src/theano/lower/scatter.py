@@ -18,6 +18,8 @@ from theano.kernel.build import Builder, Val
 from theano.lower import program as pg
 from theano.lower.calls import take_over
 from theano.lower.context import Context
+from theano.lower.group import Unit
+from theano.lower.scatter_folds import ScatterEmission
 from theano.lower.uses import resolve
 from theano.lower.views import Views
 from theano.ops import index_spec as spec
@@ -122,8 +124,8 @@ class Place:
 def scatter(low: Context, node: Apply) -> None:
     """``x[…] += y`` or ``= y`` where some indices are arrays."""
     (x, y, *_), out = node.inputs, node.outputs[0]
-    number = _number(low, y)
-    value = low.array(y) if number is None else ""
+    number, unit = _number(low, y), low.scattered.get(y)
+    value = low.array(y) if number is None and unit is None else ""
     donated = low.is_donated(out)
     target = _start(low, x, out)
     with _standing_in(low, x, target):
@@ -133,6 +135,10 @@ def scatter(low: Context, node: Apply) -> None:
     _check_value(low, node, place.value_dims(place.batch, rest))
     arrays = [(v, place.extents[d]) for d, v in enumerate(place.indices) if v is not None]
     check_indices(low, node, arrays, place.batch, None if donated else rest)
+    if unit is not None:
+        guard_gathers(low, unit.nodes)
+        _in_one(low, node, place, unit)
+        return
     batch, others = [f"b{i}" for i in range(len(place.batch))], [f"a{i}" for i in range(len(free))]
     # Along the array's last dimension if no index goes there: its elements follow each other.
     names = [*batch, *others] if place.indices[-1] is None else [*others, *batch]
@@ -149,6 +155,19 @@ def scatter(low: Context, node: Apply) -> None:
     target_moves = [next(moving) if v is None else None for v in place.indices]
     launch.store(place.part, target_moves, positions, element, not node.op.set_instead_of_inc)
     launch.run(tuple(batch))
+
+
+def _in_one(low: Context, node: Apply, place: Place, unit: Unit) -> None:
+    """Compute the value and write it, in one kernel: its axes are the value's dimensions."""
+    batch = [f"b{i}" for i in range(len(place.batch))]
+    others = [f"a{i}" for i, index in enumerate(place.indices) if index is None]
+    dims = place.value_dims(batch, others)
+    emission = ScatterEmission(low, unit, node.inputs[1], place.part,
+                               not node.op.set_instead_of_inc)  # fmt: skip
+    own = [own_axes(v.type, range(len(batch))) for v in place.indices if v is not None]
+    emission.along(place.indices, [dims.index(name) for name in batch],
+                   [dims.index(name) for name in others], own)  # fmt: skip
+    emission.build()
 
 
 def _place(low: Context, node: Apply, target: str) -> Place:
