@@ -159,6 +159,9 @@ RUN: Final = (
     no(name="scan.allow_gc", doc="Free intermediates inside each step of a loop."),
     yes(name="scan.allow_output_prealloc", doc="Write results of a step where they stay."),
     no(name="scan.debug", doc="Kept for old scripts.", status="accepted"),
+    yes(name="conv.winograd",
+        doc="Convolve 3x3 kernels by Winograd's method where it is faster: other rounding errors, "
+            "and infinities may give NaN. False: always by the definition."),
     no(name="conv.assert_shape", doc="Check given input and filter shapes when a function runs."),
     word("deterministic", ("default", "more"), "Prefer implementations that repeat bit by bit."),
     word("rng.impl", ("mrg", "philox"), "Generator behind random streams.", status="accepted"),

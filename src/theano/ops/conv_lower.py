@@ -266,7 +266,7 @@ class Call:
         for taps in itertools.product(*map(self.phases, range(self.rank))):
             numbers = [
                 1, 1, 1, *self._numbers([t.dilation for t in taps], 1),
-                *self._numbers([t.before for t in taps], 0),
+                *self._numbers([t.before for t in taps], 0), int(config.conv.winograd),
             ]  # fmt: skip
             arrays = (self.image_part(taps), result, self.kernels(True, taps))
             self.low.routine("conv", arrays, numbers)
@@ -329,5 +329,6 @@ def _run(op: Any, node: Any, low: Any, dtype: str, mode: int) -> None:
     else:
         views = call.as_five(image), call.kernels(False), call.as_five(result)
         arrays = [views[2], views[0], views[1]] if mode == 0 else [views[1], views[0], views[2]]
-        low.routine(("conv", "", "conv_weights")[mode], arrays, call.numbers())
+        numbers = [*call.numbers(), int(config.conv.winograd)]
+        low.routine(("conv", "", "conv_weights")[mode], arrays, numbers)
     _end(low, target, final)

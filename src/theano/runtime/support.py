@@ -7,8 +7,9 @@ function needs it. The compiler is passed in, since this package lies below the 
 from __future__ import annotations
 
 import ctypes
+import functools
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from theano.core.record import dataclass
 from theano.runtime import copying, gemm, memory, mt19937, packing, threads
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from theano.runtime.blas import Blas
+
+
+#: The native form of routines, and what they return where they fail.
+_ROUTINE: Final = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
+_FAILED: Final = -1
 
 
 class Library(Protocol):
@@ -73,6 +79,8 @@ class Support:
         self._blas = blas
         self._lock = threading.RLock()
         self._groups: dict[str, Mapping[str, int]] = {}
+        self._late: dict[str, ctypes.c_void_p] = {}
+        self._refused: set[str] = set()  # late ones that could not be compiled
 
     @property
     def blas(self) -> Blas | None:
@@ -104,7 +112,37 @@ class Support:
             if group not in self._groups:
                 make = GROUPS.get(group)
                 self._groups[group] = self._routine(group) if make is None else make(self)
+                if group in self._late:
+                    self._late[group].value = self._groups[group][group]
             return self._groups[group]
+
+    def late(self, symbol: str) -> int:
+        """Return the address of a cell with the address of a routine, compiled at its first call.
+
+        Before that the cell holds the address of a function that compiles the routine and calls it;
+        the call fails where the routine cannot be compiled.
+        """
+        with self._lock:
+            if symbol not in self._late:
+                found = self._groups.get(symbol, {}).get(symbol)
+                first = _ROUTINE(functools.partial(self._first_call, symbol))
+                cell = self._late[symbol] = ctypes.c_void_p(
+                    found or ctypes.cast(first, ctypes.c_void_p).value
+                )
+                leak((cell, first))
+            return ctypes.addressof(self._late[symbol])
+
+    def _first_call(self, symbol: str, words: int) -> int:
+        """What native code calls instead of a routine that is not yet compiled, without the GIL."""
+        if symbol in self._refused:
+            return _FAILED
+        try:
+            routine = _ROUTINE(self.library(symbol)[symbol])
+        except Exception:  # whoever calls it has another way, or tells that the call failed
+            self._refused.add(symbol)
+            return _FAILED
+        result: int = routine(words)
+        return result
 
     def after_fork(self) -> None:
         """In a forked child: no other thread is inside."""
@@ -145,7 +183,8 @@ class Support:
             raise KeyError(symbol)
         row, dtypes = found
         text = row.text(symbol, dtypes, self._target)
-        imports = {**self.symbols(text.helpers), **text.imports}
+        late = {f"{name}.late": self.late(name) for name in text.late}
+        imports = {**self.symbols(text.helpers), **text.imports, **late}
         return dict(self._compile(text.ir, (symbol,), imports))
 
     def _gemm(self, letter: str) -> Mapping[str, int]:

@@ -40,12 +40,14 @@ class Text:
     """Native text of a routine: a whole LLVM module.
 
     ``helpers`` are helper symbols that it calls (``th_alloc``, ``th_parallel``, other routines …),
-    ``imports`` other addresses (LAPACK, the C library).
+    ``imports`` other addresses (LAPACK, the C library). ``late`` are symbols of routines that are
+    compiled when they are first called: ``@SYMBOL.late`` is a cell that holds their address.
     """
 
     ir: str
     helpers: tuple[str, ...] = ()
     imports: Mapping[str, int] = field(default_factory=dict)
+    late: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

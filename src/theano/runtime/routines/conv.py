@@ -3,8 +3,10 @@
 Images are (batch, channels, 3 axes), results (batch, filters, 3 axes), kernels (groups, filters of
 a group, channels of a group, 3 axes). The numbers are three strides, three dilations, and three
 numbers of zeros before the images (which may be negative); there are as many zeros behind as the
-extents of the result say. ``local`` and its kind take kernels for each position of the result,
-(groups, filters, 3 positions, channels, 3 axes), and any dtype.
+extents of the result say. ``conv`` and ``conv_weights`` are told by a tenth number whether they may
+use minimal filtering (`winograd`), which has other rounding errors. ``local`` and its kind take
+kernels for each position of the result, (groups, filters, 3 positions, channels, 3 axes), and any
+dtype.
 
     conv(result, image, kernel)                 local(result, image, kernel)
     conv_weights(kernel, image, result)         local_weights(kernel, image, result)
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from theano.runtime.support import Target
 
 _NUMBERS: Final = ("int64",) * 9
+_WITH_CHOICE: Final = (*_NUMBERS, "int64")
 #: (batch, groups, channels and filters of a group, images, kernels, strides, dilations, zeros).
 _CALLS: Final = (
     (2, 1, 3, 9, (7, 1, 19), (3, 1, 3), (1, 1, 1), (1, 1, 1), (1, 0, 1)),
@@ -60,7 +63,7 @@ def _arrays(rng: Any, call: Any, dtype: str, local: bool) -> tuple[dict[str, Any
     arrays = {name: rng.uniform(-1, 1, shape) for name, shape in shapes.items()}
     if dtype.startswith("int"):
         arrays = {name: np.rint(4 * a) for name, a in arrays.items()}
-    numbers = (*strides, *dilations, *zeros)
+    numbers = (*strides, *dilations, *zeros, *(() if local else (1,)))
     return {name: a.astype(dtype) for name, a in arrays.items()}, numbers
 
 
@@ -91,9 +94,9 @@ _FLOATS: Final = ("float32", "float64")
 _ANY: Final = ("int32", "float32", "float64")
 
 ROUTINES: Final = (
-    Routine("conv", (5, 5, 6), 1, meaning.conv, _text, numbers=_NUMBERS, weight=600,
+    Routine("conv", (5, 5, 6), 1, meaning.conv, _text, numbers=_WITH_CHOICE, weight=600,
             samples=_samples("result image kernel", _FLOATS, False)),
-    Routine("conv_weights", (6, 5, 5), 1, meaning.conv_weights, _text, numbers=_NUMBERS,
+    Routine("conv_weights", (6, 5, 5), 1, meaning.conv_weights, _text, numbers=_WITH_CHOICE,
             weight=600, samples=_samples("kernel image result", _FLOATS, False)),
     Routine("local", (5, 5, 9), 1, meaning.local, _text, numbers=_NUMBERS, weight=1000,
             samples=_samples("result image kernel", _ANY, True)),

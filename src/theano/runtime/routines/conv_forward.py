@@ -27,6 +27,7 @@ _ROOM = 1 << 20
 class ForwardText(LanesText):
     """Writes the routine for one dtype."""
 
+    minimal = "winograd"
     y, x, w = 0, 1, 2
 
     def functions(self) -> list[str]:
@@ -34,7 +35,7 @@ class ForwardText(LanesText):
         heights = (self.block, self.block // 2)
         tiles = [self._tile(rows, v) for rows in heights for v in (1, 2, _VECTORS)]
         rest = [self._pack_kernels(), self._unpack(), self._unit(), *self.lanes_functions()]
-        return [*tiles, *rest, self._entry()]
+        return [*super().functions(), *tiles, *rest, self._entry()]
 
     def _tile(self, rows: int, vectors: int) -> str:
         """Add some terms for ``rows`` filters at vectors that begin at ``%x``.
@@ -290,11 +291,29 @@ class ForwardText(LanesText):
             return ["0"]
 
         def work() -> list[str]:
+            by_lanes = self.worth_lanes(f)
             return f.choose(
-                self.worth_lanes(f), done, lanes, lambda: f.choose(self.fits(f), failed, strips)
-            )
+                self.filtered(f, *self._costs(f)), done, lambda: ["0"],
+                lambda: f.choose(
+                    by_lanes, done, lanes, lambda: f.choose(self.fits(f), failed, strips)
+                ),
+            )  # fmt: skip
 
         return f.finish(f.choose(some, done, work)[0])
+
+    def _costs(self, f: Writer) -> tuple[str, str]:
+        """What minimal filtering costs and what the other ways do, in the units of `worth_lanes`.
+
+        Measured over many extents: its products cost ten; changing a tile is like six more filters
+        and channels, changing the kernels like four more tiles.
+        """
+        channels, filters, cost = self.gets(f, "C O cost")
+        wide, points = self.padded(f, filters), self.points(f)
+        terms = f.binary("mul", channels, wide)
+        changes = f.binary("mul", f.binary("add", channels, wide), 6)
+        mine = f.binary("mul", points, f.binary("add", terms, changes))
+        mine = f.binary("add", mine, f.binary("mul", terms, 4 * 16))
+        return f.binary("mul", mine, 10), product(f, [cost, channels, filters])
 
     def _kernels(self, f: Writer, channel_apart: str, tap_apart: str) -> str:
         """Pack the kernels, with terms in this order; their address."""

@@ -76,7 +76,11 @@ class LanesText(ConvText):
         return low, f.smax(high, low)
 
     def worth_lanes(self, f: Writer) -> str:
-        """Whether this way has less to do than strips, and can be gone."""
+        """Whether this way has less to do than strips, and can be gone.
+
+        Puts what is to be done, for each channel and filter, into the context: in eighths of a
+        product by strips, of which products with images side by side cost nine.
+        """
         counts = []
         for axis in range(3):
 
@@ -92,12 +96,14 @@ class LanesText(ConvText):
         cells = product(f, self.gets(f, "I0 I1 I2"))
         self.put(f, "cells", cells)
         room = product(f, [channels, cells, str(self.images * self.size)])
-        return f.both(
+        worth = f.both(
             f.op(f"icmp slt i64 {mine}, {other}"),
             f.op(f"icmp sle i64 {room}, {_BLOCK}"),
             self._tight(f, self.x, "I0 I1 I2"),
             self._tight(f, self.y, "P0 P1 P2"),
         )
+        self.put(f, "cost", f.op(f"select i1 {worth}, i64 {mine}, i64 {other}"))
+        return worth
 
     def lanes_distances(self, f: Writer) -> str:
         """A table: the distance in bytes of each (tap, channel) from a position."""

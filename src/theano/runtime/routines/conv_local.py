@@ -13,6 +13,7 @@ from theano.runtime.routines.base import KINDS, PARTS_HELPERS, Part, Routine, Te
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from theano.runtime.irtext import Function
     from theano.runtime.routines.base import Writer
     from theano.runtime.support import Target
 
@@ -21,7 +22,7 @@ _PLACES: Final = {"local": (0, 1, 2), "local_data": (1, 0, 2), "local_weights": 
 _WEIGHT: Final = 150  # of a product: about a nanosecond
 
 
-def ceil_div(f: Writer, a: str, b: str) -> str:
+def ceil_div(f: Function, a: str, b: str) -> str:
     """``a / b`` rounded up, for b > 0 and any a."""
     up = f.binary("add", a, f.binary("sub", b, 1))
     quotient = f.binary("sdiv", up, b)
@@ -30,7 +31,7 @@ def ceil_div(f: Writer, a: str, b: str) -> str:
     return f.binary("sub", quotient, less)
 
 
-def product(f: Writer, factors: Sequence[str]) -> str:
+def product(f: Function, factors: Sequence[str]) -> str:
     """The product of numbers."""
     total = "1"
     for factor in factors:

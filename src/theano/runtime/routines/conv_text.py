@@ -9,15 +9,13 @@ channel and tap) is all that the inner loops know of kernels, strides, dilations
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from theano.runtime.irtext import Function
-from theano.runtime.routines.base import ITEMSIZE, KINDS, Part, Routine, Text, Writer
+from theano.runtime.routines.base import Writer
 from theano.runtime.routines.conv_local import ceil_div, product
-
-if TYPE_CHECKING:
-    from theano.runtime.support import Target
+from theano.runtime.routines.conv_vectors import VectorText
 
 #: Bytes of a packed strip that stay in the second cache beside results and kernels.
 _STRIP: Final = 256 << 10
@@ -33,15 +31,8 @@ SLOTS: Final = (
     "words", "grain", "mode", "status", "N", "G", "O", "C", *_AXES, "plane", "channel", "taps",
     "rows", "strips", "distances", "kernels", "pitch", "wide", "block", "blocks", "chunks", "sums",
     "columns", "width", "span", "channel_apart", "tap_apart", "cells",
-    "together",
+    "together", "cost",
 )  # fmt: skip
-HELPERS: Final = ("th_alloc", "th_free", "th_launch", "th_pool")
-_DECLARED: Final = """
-@th_pool = external global i8
-declare i64 @th_launch(ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64)
-declare ptr @th_alloc(i64)
-declare void @th_free(ptr)
-"""
 
 
 class _Axis(NamedTuple):
@@ -55,122 +46,60 @@ class _Axis(NamedTuple):
     step: str
 
 
-class ConvText:
+class ConvText(VectorText):
     """Writes native convolutions for one dtype. ``y``, ``x``, ``w``: where the arrays are."""
 
+    slots = SLOTS
+    #: The routine that does the same by minimal filtering.
+    minimal: str
     y: int
     x: int
     w: int
 
-    def __init__(self, symbol: str, row: Routine, dtype: str, target: Target) -> None:
-        self.symbol, self.row = symbol, row
-        self.kind, self.size = KINDS[dtype], ITEMSIZE[dtype]
-        self.lanes = max(2, target.vector_bytes // self.size)
-        self.vector = f"<{self.lanes} x {self.kind}>"
-        self.many = target.vector_registers >= 32
-
-    # the module ----------------------------------------------------------------------------------
-
-    def text(self) -> Text:
-        """The module."""
-        bits = 8 * self.size
-        declared = [
-            f"declare {self.vector} @llvm.fmuladd.v{self.lanes}f{bits}({self.vector}, "
-            f"{self.vector}, {self.vector})",
-            _DECLARED,
-        ]
-        parts = [*declared, self._zero(), self._copy(), self._line(), self._pack(), self._turn()]
-        parts += [*self.functions()]
-        return Text("\n".join(parts), HELPERS)
-
     def functions(self) -> list[str]:
-        """The other functions, the routine among them."""
-        raise NotImplementedError
-
-    def function(self, head: str) -> Writer:
-        """An internal function with a context."""
-        return Writer(self.symbol, self.row, f"internal {head}")
-
-    def part(self, name: str) -> Part:
-        """The function ``name`` does a part of some work: see `launch`."""
-        return Part(f"{name}", self.row)
+        """Packing and turning; the routines add their own."""
+        return [self._line(), self._pack(), self._turn()]
 
     def main(self) -> Writer:
         """The routine, with its context and the extents in it."""
-        f = Writer(self.symbol, self.row)
-        f.do(f"%ctx = alloca [{len(SLOTS)} x i64], align 64")
-        f.do("store ptr %words, ptr %ctx, align 8")
+        f = super().main()
         self._extents(f)
         return f
 
-    def launch(self, f: Writer, name: str, units: str, each: str, weight: int) -> None:
-        """Run ``NAME_part`` on units of ``each`` elements of this weight."""
-        own = f.at("i64", "%ctx", 1)
-        f.op(
-            f"call i64 @th_launch(ptr @th_pool, ptr @{name}_part, ptr %ctx, ptr {own}, "
-            f"i64 {units}, i64 {each}, i64 {weight}, i64 1, i64 2)"
-        )
+    # minimal filtering ---------------------------------------------------------------------------
 
-    # slots and memory ----------------------------------------------------------------------------
+    def late(self) -> tuple[str, ...]:
+        """The routine of minimal filtering."""
+        return (f"th_{self.minimal}__{self.dtype}",)
 
-    def put(self, f: Function, name: str, value: str) -> str:
-        """Keep a number in the context."""
-        f.do(f"store i64 {value}, ptr {f.at('i64', '%ctx', SLOTS.index(name))}, align 8")
-        return value
+    def declared(self) -> list[str]:
+        """What the functions call."""
+        return [*super().declared(), f"@{self.late()[0]}.late = external global ptr"]
 
-    def get(self, f: Function, name: str) -> str:
-        """A number of the context."""
-        return f.op(f"load i64, ptr {f.at('i64', '%ctx', SLOTS.index(name))}, align 8")
+    def filtered(self, f: Writer, cost: str, other: str) -> str:
+        """Whether minimal filtering could be used, cost less than the other way, and was done."""
+        wanted = {"K0": 3, "K1": 1, "K2": 3, "I1": 1, "P1": 1, "b1": 0,
+                  "s0": 1, "s2": 1, "d0": 1, "d2": 1}  # fmt: skip
+        worth = f.both(
+            f.op(f"icmp ne i64 {f.number(9)}, 0"), f.op(f"icmp slt i64 {cost}, {other}"),
+            *(f.op(f"icmp eq i64 {self.get(f, name)}, {n}") for name, n in wanted.items()),
+        )  # fmt: skip
 
-    def pointer(self, f: Function, name: str) -> str:
-        """An address of the context."""
-        return f.op(f"load ptr, ptr {f.at('i64', '%ctx', SLOTS.index(name))}, align 8")
+        def call() -> list[str]:
+            routine = f.op(f"load atomic ptr, ptr @{self.late()[0]}.late acquire, align 8")
+            return [f.op(f"call i64 {routine}(ptr %words)")]
 
-    def gets(self, f: Function, names: str) -> list[str]:
-        """Several numbers."""
-        return [self.get(f, name) for name in names.split()]
+        (given,) = f.choose(worth, [("i64", "-1")], call)
+        return f.op(f"icmp eq i64 {given}, 0")
 
-    def alloc(self, f: Function, count: str, size: int = 0) -> str:
-        """Memory for ``count`` elements."""
-        return f.op(f"call ptr @th_alloc(i64 {f.binary('mul', count, size or self.size)})")
+    def points(self, f: Writer) -> str:
+        """The numbers of all transformed tiles of minimal filtering, for each channel."""
+        high, wide = (ceil_div(f, extent, "2") for extent in self.gets(f, "P0 P2"))
+        return product(f, [self.get(f, "N"), high, wide, "16"])
 
-    def free(self, f: Function, *blocks: str) -> None:
-        """Give memory back."""
-        for block in blocks:
-            f.do(f"call void @th_free(ptr {block})")
-
-    def load(self, f: Function, place: str) -> str:
-        """An element."""
-        return f.op(f"load {self.kind}, ptr {place}, align {self.size}")
-
-    def store(self, f: Function, value: str, place: str) -> None:
-        """The reverse."""
-        f.do(f"store {self.kind} {value}, ptr {place}, align {self.size}")
-
-    def load_vector(self, f: Function, place: str, lanes: int = 0) -> str:
-        """Neighbouring elements."""
-        return f.op(f"load <{lanes or self.lanes} x {self.kind}>, ptr {place}, align {self.size}")
-
-    def store_vector(self, f: Function, value: str, place: str, lanes: int = 0) -> None:
-        """The reverse."""
-        kind = f"<{lanes or self.lanes} x {self.kind}>"
-        f.do(f"store {kind} {value}, ptr {place}, align {self.size}")
-
-    def splat(self, f: Function, value: str) -> str:
-        """A vector of one value."""
-        one = f.op(f"insertelement {self.vector} poison, {self.kind} {value}, i32 0")
-        mask = f"<{self.lanes} x i32> zeroinitializer"
-        return f.op(f"shufflevector {self.vector} {one}, {self.vector} poison, {mask}")
-
-    def muladd(self, f: Function, a: str, b: str, c: str) -> str:
-        """``a b + c``."""
-        kind = self.vector
-        name = f"@llvm.fmuladd.v{self.lanes}f{8 * self.size}"
-        return f.op(f"call {kind} {name}({kind} {a}, {kind} {b}, {kind} {c})")
-
-    def element(self, f: Function, base: str, index: str | int) -> str:
-        """The address of an element behind ``base``."""
-        return f.at(self.kind, base, index)
+    def padded(self, f: Writer, count: str) -> str:
+        """As many elements as are in whole vectors."""
+        return f.binary("mul", ceil_div(f, count, str(self.lanes)), self.lanes)
 
     # extents -------------------------------------------------------------------------------------
 
@@ -271,76 +200,6 @@ class ConvText:
         return table
 
     # packing -------------------------------------------------------------------------------------
-
-    def _runs(self, f: Function, body: Callable[[str, int], None]) -> None:
-        """``body(i, width)`` for vectors that cover ``%count`` elements; the last two may overlap.
-
-        It ends the function.
-        """
-        width = self.lanes
-        while width > 1:
-            enough = f.op(f"icmp sge i64 %count, {width}")
-            last = f.binary("sub", "%count", width)
-
-            def cover(width: int = width, last: str = last) -> None:
-                if width == self.lanes:
-                    f.each(0, last, width, lambda i: body(i, width))
-                else:
-                    body("0", width)
-                body(last, width)
-
-            f.leave_if(enough, cover)
-            width //= 2
-        f.leave_if(f.op("icmp eq i64 %count, 1"), lambda: body("0", 1))
-        f.do("ret void")
-
-    def _zero(self) -> str:
-        f = Function("internal void @zero(ptr %to, i64 %count)")
-        self._runs(f, lambda i, width: self.store_vector(
-            f, "zeroinitializer", self.element(f, "%to", i), width))  # fmt: skip
-        return f.text()
-
-    def _copy(self) -> str:
-        """Copy elements; strides are in bytes."""
-        f = Function("internal void @copy(ptr %to, i64 %step, ptr %of, i64 %stride, i64 %count)")
-        tight = f.both(*(f.op(f"icmp eq i64 {s}, {self.size}") for s in ("%step", "%stride")))
-
-        loose = f.op(f"xor i1 {tight}, true")
-        f.leave_if(loose, lambda: self._gather(f))
-        self._runs(f, lambda i, width: self.store_vector(
-            f, self.load_vector(f, self.element(f, "%of", i), width),
-            self.element(f, "%to", i), width))  # fmt: skip
-        return f.text()
-
-    def _gather(self, f: Function) -> None:
-        """Copy elements one by one; every second one of a line by vectors."""
-        apart = f.both(
-            f.op(f"icmp eq i64 %step, {self.size}"), f.op(f"icmp eq i64 %stride, {2 * self.size}")
-        )
-        # A vector of pairs reads one element more than is needed: not at the very end.
-        pairs = f.op(f"select i1 {apart}, i64 {f.binary('sub', '%count', 1)}, i64 0")
-        at, width = "0", self.lanes
-        while width >= min(4, self.lanes):
-            many = f.binary("sdiv", f.binary("sub", pairs, at), width)
-            stop = f.binary("add", at, f.binary("mul", f.smax(many, 0), width))
-            kind = f"<{2 * width} x {self.kind}>"
-            picks = ", ".join(f"i32 {2 * i}" for i in range(width))
-
-            def some(i: str, width: int = width, kind: str = kind, picks: str = picks) -> None:
-                both = self.load_vector(f, self.element(f, "%of", f.binary("mul", i, 2)), 2 * width)
-                half = f.op(
-                    f"shufflevector {kind} {both}, {kind} poison, <{width} x i32> <{picks}>"
-                )
-                self.store_vector(f, half, self.element(f, "%to", i), width)
-
-            f.each(at, stop, width, some)
-            at, width = stop, width // 2
-
-        def one(i: str) -> None:
-            value = self.load(f, f.at("i8", "%of", f.binary("mul", i, "%stride")))
-            self.store(f, value, f.at("i8", "%to", f.binary("mul", i, "%step")))
-
-        f.each(at, "%count", 1, one)
 
     def _line(self) -> str:
         """Write a line of ``%extent`` cells: zeros, cells from ``%start`` to ``%stop``, zeros."""
@@ -445,7 +304,7 @@ class ConvText:
                 for i in range(self.lanes)
             ]
             to = self.element(f, "%to", f.binary("add", f.binary("mul", p, "%wide"), o))
-            for i, value in enumerate(self._turned(f, values)):
+            for i, value in enumerate(self.turned(f, values)):
                 self.store_vector(f, value, self.element(f, to, f.binary("mul", "%wide", i)))
 
         def filters(o: str) -> None:
@@ -457,18 +316,3 @@ class ConvText:
         f.each(whole, "%filters", 1, lambda o: f.each(0, "%count", 1, lambda p: one(o, p)))
         f.do("ret void")
         return f.text()
-
-    def _turned(self, f: Function, values: list[str]) -> list[str]:
-        """Columns of a square of rows: halves are interleaved log2(lanes) times."""
-        lanes, half = self.lanes, self.lanes // 2
-        kind, mask = self.vector, f"<{lanes} x i32>"
-        low = [i // 2 + lanes * (i % 2) for i in range(lanes)]
-        masks = [f"<{', '.join(f'i32 {pick + part}' for pick in low)}>" for part in (0, half)]
-        rounds = lanes.bit_length() - 1
-        for _ in range(rounds):
-            values = [
-                f.op(f"shufflevector {kind} {a}, {kind} {b}, {mask} {picks}")
-                for a, b in zip(values[:half], values[half:], strict=True)
-                for picks in masks
-            ]
-        return values

@@ -30,6 +30,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "sorting": ("sort", "argsort", "topk"),
     "pool": ("pool_max", "pool_sum", "pool_max_grad", "pool_sum_grad", "pool_max_pick"),
     "products": ("batched_gemm", "product"),
+    "winograd": ("winograd", "winograd_weights"),
     "sparse": (
         "sparse_gather_dot",
         "sparse_scatter_dot",
