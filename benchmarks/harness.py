@@ -11,8 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
+from cases import CASES
 from peers import Setup
-from workloads import CASES, SHRINK
+from workloads import SHRINK
 
 WORKER = Path(__file__).with_name("worker.py")
 CLOCKS = ("wall", "cpu")

@@ -60,7 +60,7 @@ def _versions(setup: Setup) -> Iterator[tuple[str, str]]:
         yield package, _version(sys.executable, package)
     for peer in setup.peers:
         python = setup.python(peer, own=False)
-        if python is not None and peer != "numpy":
+        if python is not None and peer not in ("numpy", "torchc"):
             package = ENVIRONMENTS[peer][1]
             yield package, _version(str(python), package)
 

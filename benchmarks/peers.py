@@ -15,13 +15,14 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 ENVIRONMENTS: Final[Mapping[str, tuple[str, str]]] = {
     "jax": ("jax", "jax"),
     "torch": ("torch", "torch"),
+    "torchc": ("torch", "torch"),
     "pytensor": ("pytensor", "pytensor"),
     "theano": ("theano105", "Theano"),
     "numpy": ("pytensor", "numpy"),
 }
 LABELS: Final[Mapping[str, str]] = {
-    "new": "this project", "jax": "JAX", "torch": "PyTorch", "pytensor": "PyTensor",
-    "theano": "Theano 1.0.5", "numpy": "NumPy",
+    "new": "this project", "jax": "JAX", "torch": "PyTorch", "torchc": "torch.compile",
+    "pytensor": "PyTensor", "theano": "Theano 1.0.5", "numpy": "NumPy",
 }  # fmt: skip
 ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                      "NUMBA_NUM_THREADS")  # fmt: skip

@@ -60,6 +60,24 @@ LINALG: Final = (
     ("Cholesky and gradient", "chol_grad"), ("solve and gradients", "solve_grad"),
     ("log-determinant and gradient", "logdet_grad"),
 )  # fmt: skip
+CONVOLUTIONS: Final = (
+    ("forward", "conv3x3"), ("gradient for images", "conv3x3_images"),
+    ("gradient for kernels", "conv3x3_kernels"),
+)  # fmt: skip
+LAYERS: Final = (
+    ("convolution 3×3, 32×256×14×14 → 256 channels", "conv_256"),
+    ("convolution 3×3, 32×512×7×7 → 512 channels", "conv_512"),
+    ("convolution 5×5, 128×1×28×28 → 20 channels", "conv_28"),
+    ("convolution 5×5, 128×1×28×28 → 20 channels, gradient for kernels", "conv_28_kernels"),
+    ("max-pooling 2×2, 16×64×56×56", "max_pool"),
+    ("max-pooling 2×2, gradient, 16×64×56×56", "max_pool_grad"),
+    ("max-pooling 3×3, stride 2, 16×64×56×56", "max_pool_3"),
+    ("max-pooling 3×3, stride 2, gradient, 16×64×56×56", "max_pool_3_grad"),
+    ("average pooling 3×3, stride 2, 16×64×56×56", "mean_pool"),
+    ("average pooling 3×3, stride 2, gradient, 16×64×56×56", "mean_pool_grad"),
+    ("bias, tanh and max-pooling 2×2, with gradients, 128×20×24×24", "bias_tanh_pool"),
+    ("batch normalisation in training, with gradients, 16×64×56×56", "batch_norm"),
+)
 
 TARGETS: Final = (
     Target("`x + 1`, float32 vector of 10", "call.increment", "ratio", 0.3, ("numpy",)),
@@ -80,6 +98,12 @@ TARGETS: Final = (
     Target("hierarchical model, logp and gradient", "h.radon", "ratio", 0.6),
     Target("LSTM step, T=100, batch 32, 128 units, by scan", "f.lstm", "ratio", 0.7),
     *(Target(f"{name}, 4096×4096 float32", f"c.{case}", "ratio", 1.0) for name, case in REDUCTIONS),
+    Target("LeNet step, batch 128", "e.lenet_b128", "ratio", 0.8),
+    Target("time to first result, LeNet step, cold cache, CPU time", "e.lenet_b128.cold", "ratio",
+           1.0, ("jax",), "cpu"),
+    *(Target(f"convolution 3×3, 16×64×56×56 → 64 channels, {name}", case, "ratio", 0.85,
+             ("torch",)) for name, case in CONVOLUTIONS),
+    *(Target(name, case, "ratio", 1.0) for name, case in LAYERS),
     *(Target(name, f"j.{case}", "ratio", 1.0) for name, case in INDEXING),
     *(Target(f"{name}, 200×200 float64", f"k.{case}", "ratio", 1.0) for name, case in LINALG),
     Target("1e7 normals, float32, RandomStreams", "l.normal_1e7_f4", "ratio", 1.0),

@@ -22,6 +22,7 @@ import harness
 import machine
 import report
 import workloads
+import workloads_nn
 import yardstick
 from harness import Measurements
 from peers import ENVIRONMENTS, LABELS, ROOT, Setup
@@ -77,6 +78,11 @@ GROUPS: Final[Mapping[str, tuple[Part, ...]]] = {
     "loop": (
         _shared(Stage("w_f_lstm", ("lstm",))),
         _shared(Stage("w_f_lstm", ("lstm",), AGAINST_JAX, first=True)),
+    ),
+    "conv": (
+        _shared(Stage("w_e_lenet", ("lenet_b128",), (*yardstick.ALL_PEERS, "torchc"))),
+        _shared(Stage("w_e_lenet", ("lenet_b128",), AGAINST_JAX, first=True)),
+        _own(*workloads_nn.CASES),
     ),
     "index": (_shared(Stage("w_j_index", ("emb_fwd", "emb_dense", "emb_sgd", "adv_set"))),),
     "linalg": (_shared(Stage("w_k_linalg", ("chol_grad", "solve_grad", "logdet_grad"))),),

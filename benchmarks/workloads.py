@@ -1,5 +1,6 @@
 """What the workers compute: each case once per peer, with its data and its NumPy reference.
 
+`workloads_nn` holds those of neural networks, `cases` all of them together.
 This file runs in every peer's own environment, so it needs NumPy and nothing else at import.
 A case is compiled once and bound to fresh data in every round.
 """
@@ -53,20 +54,25 @@ def _three_vectors(rng: Any, shrink: int) -> list[Array]:
     return [rng.standard_normal(LENGTH // shrink) for _ in range(3)]
 
 
-def _theano(kinds: Sequence[str], expression: Callable[..., Any]) -> Build:
-    """`expression(T, *variables)` as plain user code."""
+def of_theano(
+    kinds: Sequence[str], expression: Callable[..., Any], *, unused: bool = False
+) -> Build:
+    """`expression(T, *variables)` as plain user code; ``unused``: it needs not all of them."""
 
     def build() -> Bind:
         theano: Any = import_module("theano")
         tensor: Any = import_module("theano.tensor")
         variables = [getattr(tensor, kind)() for kind in kinds]
-        function = theano.function(variables, expression(tensor, *variables))
+        unneeded = "ignore" if unused else "raise"
+        function = theano.function(
+            variables, expression(tensor, *variables), on_unused_input=unneeded
+        )
         return lambda arrays: lambda: function(*arrays)
 
     return build
 
 
-def _jax(expression: Callable[..., Any]) -> Build:
+def of_jax(expression: Callable[..., Any]) -> Build:
     """`expression(jax, *arrays)` under jit; a call ends when the result is there."""
 
     def build() -> Bind:
@@ -76,14 +82,14 @@ def _jax(expression: Callable[..., Any]) -> Build:
 
         def bind(arrays: Sequence[Array]) -> Callable[[], Any]:
             there = [jax.numpy.asarray(array) for array in arrays]
-            return lambda: function(*there).block_until_ready()
+            return lambda: jax.block_until_ready(function(*there))
 
         return bind
 
     return build
 
 
-def _torch(expression: Callable[..., Any]) -> Build:
+def of_torch(expression: Callable[..., Any]) -> Build:
     """`expression(torch, *tensors)`, eager; the tensors share the arrays' memory."""
 
     def build() -> Bind:
@@ -99,7 +105,8 @@ def _torch(expression: Callable[..., Any]) -> Build:
     return build
 
 
-def _numpy(expression: Callable[..., Any]) -> Build:
+def of_numpy(expression: Callable[..., Any]) -> Build:
+    """`expression(*arrays)`."""
     return lambda: lambda arrays: lambda: expression(*arrays)
 
 
@@ -142,10 +149,10 @@ def _sum(axis: int) -> Case:
         _matrix,
         lambda x: x.sum(axis),
         {
-            "new": _theano(["fmatrix"], lambda T, x: T.sum(x, axis=axis)),
-            "jax": _jax(lambda jax, x: x.sum(axis)),
-            "torch": _torch(lambda torch, x: x.sum(axis)),
-            "numpy": _numpy(lambda x: x.sum(axis)),
+            "new": of_theano(["fmatrix"], lambda T, x: T.sum(x, axis=axis)),
+            "jax": of_jax(lambda jax, x: x.sum(axis)),
+            "torch": of_torch(lambda torch, x: x.sum(axis)),
+            "numpy": of_numpy(lambda x: x.sum(axis)),
         },
         rtol=1e-3,
         atol=3e-2,
@@ -157,27 +164,27 @@ CASES: Mapping[str, Case] = {
         _matrix,
         _log_softmax,
         {
-            "new": _theano(["fmatrix"], lambda T, x: T.nnet.logsoftmax(x)),
-            "jax": _jax(lambda jax, x: jax.nn.log_softmax(x, axis=1)),
-            "torch": _torch(lambda torch, x: torch.log_softmax(x, 1)),
-            "numpy": _numpy(_log_softmax),
+            "new": of_theano(["fmatrix"], lambda T, x: T.nnet.logsoftmax(x)),
+            "jax": of_jax(lambda jax, x: jax.nn.log_softmax(x, axis=1)),
+            "torch": of_torch(lambda torch, x: torch.log_softmax(x, 1)),
+            "numpy": of_numpy(_log_softmax),
         },
     ),
     "fused_float64": Case(
         _three_vectors,
         _fused,
         {
-            "new": _theano(
+            "new": of_theano(
                 ["dvector"] * 3,
                 lambda T, x, y, z: T.nnet.sigmoid(x) * T.tanh(y) + T.exp(-(z**2)),
             ),
-            "jax": _jax(
+            "jax": of_jax(
                 lambda jax, x, y, z: jax.nn.sigmoid(x) * jax.numpy.tanh(y) + jax.numpy.exp(-(z**2))
             ),
-            "torch": _torch(
+            "torch": of_torch(
                 lambda torch, x, y, z: torch.sigmoid(x) * torch.tanh(y) + torch.exp(-(z**2))
             ),
-            "numpy": _numpy(_fused),
+            "numpy": of_numpy(_fused),
         },
         rtol=1e-12,
         atol=1e-13,

@@ -139,6 +139,18 @@ def test_rows_that_are_reduced_and_mapped_are_one_kernel():
         assert launches(run(f, normal(4, 6), rewrite=True)) == 1
 
 
+def test_the_images_of_a_channel_that_are_reduced_and_mapped_are_one_kernel():
+    def normalised(x, scale, g):
+        out = T.nnet.bn.batch_normalization_train(x, scale, T.zeros_like(scale), "spatial")[0]
+        return [out, *T.grad(None, [x, scale], known_grads={out: g})]
+
+    x, scale, g = normal(3, 4, 5, 6), normal(4), normal(3, 4, 5, 6)
+    assert launches(run(normalised, x, scale, g, rewrite=True)) == 1
+    # One axis behind the channels may be short: it is read once more instead.
+    centred = run(lambda v: v - v.mean(axis=(0, 2), keepdims=True), normal(3, 4, 2))
+    assert launches(centred) == 2
+
+
 def test_reductions_in_a_row_along_other_axes():
     x = normal(3, 4, 2)
     run(lambda v: T.var(v, axis=0) + v.sum(axis=2).max(axis=1).sum(), x)

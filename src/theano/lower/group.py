@@ -69,8 +69,11 @@ class Group:
         return [axis for axis in range(len(self.axes)) if axis not in self.inner]
 
     def trailing(self, inner: frozenset[int]) -> bool:
-        """Whether ``inner`` is a suffix of the axes: what several loops over rows need."""
-        return inner == frozenset(range(len(self.axes) - len(inner), len(self.axes)))
+        """Whether several loops over ``inner`` pay: it is a suffix of the axes, or holds the last
+        two (the pixels of a channel: long enough that steps from image to image do not count)."""
+        rank = len(self.axes)
+        suffix = inner == frozenset(range(rank - len(inner), rank))
+        return suffix or inner >= {rank - 1, rank - 2}
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ class Grouping:
                 if self._absorb(unit, other, node, kind, uses, place):
                     deps = {u.find() for u in deps}
                     again = self._try(unit, node, kind, uses, deps)
-                    if again is None:  # a loop after a reduction that is not over trailing axes
+                    if again is None:  # a loop after a reduction that is not over such axes
                         return None
                     place = again
             assert unit.group is not None

@@ -31,7 +31,7 @@ _MODULES: Final = (
 #: modules whose rules are about the ops of another module: of use once that is imported
 _ABOUT: Final = {
     "sparse": "theano.ops.sparse_base", "typed_list": "theano.ops.typed_list",
-    "linalg": "theano.ops.linalg_base",
+    "linalg": "theano.ops.linalg_base", "pools": "theano.ops.pool",
 }  # fmt: skip
 
 _loaded: list[str] = []
@@ -55,6 +55,7 @@ def _pass(name: str, *stages: str, limit: int = 10) -> Pass:
 FAST_RUN: Final = (
     _pass("canonicalize", "useless", "canonicalize", "shape"),
     _pass("stabilize", "useless", "canonicalize", "shape", "stabilize"),
+    _pass("pools", "useless", "pools"),
     _pass("specialize", "useless", "shape", "specialize", "blas", limit=1),
 )
 
@@ -70,7 +71,9 @@ LEVELS: Final = {
 }  # fmt: skip
 
 #: in ``including`` these ask for passes, not for their rules everywhere
-_STAGES: Final = frozenset({"useless", "canonicalize", "shape", "stabilize", "specialize", "blas"})
+_STAGES: Final = frozenset({
+    "useless", "canonicalize", "shape", "stabilize", "pools", "specialize", "blas",
+})  # fmt: skip
 
 #: rules that run only when asked for by tag
 _OPT_IN: Final = frozenset({"unsafe", "local_ultra_fast_sigmoid", "local_hard_sigmoid"})
@@ -124,6 +127,8 @@ def optimize(
         for step in passes:
             if step.name == "specialize" and "scan" not in unwanted:
                 results = _loops(inputs, results, level, wanted, unwanted, report)
+            if step.name == "pools" and not _holds("Pool", results, inputs):
+                continue
             if step.name not in unwanted:
                 rules = select(step.stages, wanted - _STAGES, unwanted)
                 results = _run(step, inputs, results, rules, unwanted, report)

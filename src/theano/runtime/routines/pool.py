@@ -98,7 +98,8 @@ def _pool_max_pick(out: Any, x: Any, z: Any, v: Any, *numbers: int) -> None:
 # rows --------------------------------------------------------------------------------------------
 
 _FLOATS: Final = ("float16", "float32", "float64")
-#: (image, result, windows): usual ones, partial windows, padding, gaps, windows larger than images
+#: (image, result, windows): usual ones, partial windows, padding, gaps, windows larger than images,
+#: windows side by side in several planes, with cells behind the last or cut off
 _SHAPES: Final = (
     ((3, 1, 8, 40), (3, 1, 4, 20), (1, 2, 2, 1, 2, 2, 0, 0, 0)),
     ((2, 1, 7, 19), (2, 1, 4, 10), (1, 2, 2, 1, 2, 2, 0, 0, 0)),
@@ -107,6 +108,10 @@ _SHAPES: Final = (
     ((2, 3, 5, 17), (2, 2, 3, 6), (2, 3, 3, 1, 2, 3, 0, 1, 1)),
     ((1, 1, 4, 23), (1, 1, 4, 25), (1, 3, 4, 1, 1, 1, 0, 1, 3)),
     ((1, 2, 3, 11), (1, 1, 1, 3), (3, 5, 2, 3, 5, 5, 0, 0, 0)),
+    ((5, 2, 6, 8), (5, 2, 3, 4), (1, 2, 2, 1, 2, 2, 0, 0, 0)),
+    ((2, 5, 11, 10), (2, 2, 3, 3), (2, 3, 3, 2, 3, 3, 0, 0, 0)),
+    ((2, 3, 8, 11), (2, 2, 3, 4), (2, 3, 3, 2, 3, 3, 0, 0, 0)),
+    ((2, 1, 90, 26), (2, 1, 45, 13), (1, 2, 2, 1, 2, 2, 0, 0, 0)),
     ((2, 1, 3, 0), (2, 1, 1, 0), (1, 2, 2, 1, 2, 2, 0, 0, 0)),
     ((0, 1, 4, 4), (0, 1, 2, 2), (1, 2, 2, 1, 2, 2, 0, 0, 0)),
 )

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from theano.runtime.routines.base import Part
+from theano.runtime.routines.base import Part, Writer
 from theano.runtime.routines.pool_text import SUM, Pooling, Span
+from theano.runtime.routines.pool_tiles import Tiles
 
 Work = Callable[[list[str]], Sequence[str]]
 _SIDE_BY_SIDE = 4
 
 
-class Spread(Pooling):
+class Spread(Tiles):
     """Gradients with respect to the image: each cell sums over the windows that cover it.
 
     With stride 2, even and odd cells are vectors of their own, whose windows lie side by side.
     """
-
-    image = 0
 
     def rows(self, start: Sequence[tuple[str, str]], work: Work) -> list[str]:
         """Carry values through ``work`` for every row of windows that covers the row of cells."""
@@ -132,10 +131,17 @@ class MaximaGrad(Spread):
 
     name = "pool_max_grad"
     result = 2
+    windows = (2, 3)
 
-    def body(self, f: Part, first: str, end: str) -> None:
+    def spread(self, values: Sequence[str], source: str | None, lanes: int) -> str:
+        """What comes in, where the cell is the maximum."""
+        assert source is not None
+        top, value = values
+        return self.where_top(self.load(source, lanes), top, value, lanes)
+
+    def cells_by_row(self, first: str, end: str) -> None:
         """Rows of the image."""
-        self.f = f
+        f = self.f
         tight = self.tight(0, 1, 2, 3)
         self.along = [f.stride(array, 3) for array in range(4)]
         self.steps = [(f.stride(array, 1), f.stride(array, 2)) for array in (2, 3)]
@@ -174,15 +180,16 @@ class MaximaGrad(Spread):
 
     def given_to(self, value: str, c: str, cells: Sequence[str], lanes: int) -> list[str]:
         """It, where the cell is the maximum."""
-        f, kind = self.f, self.type(self.register, lanes)
+        f = self.f
         top = self.load(f.place(self.tops, (c, self.along[2])), lanes)
-        zero = self.all("0.0", lanes)
-        found = []
-        for cell in cells:
-            here = f.op(f"fcmp oeq {kind} {cell}, {top}")
-            truth = self.type("i1", lanes)
-            found.append(f.op(f"select {truth} {here}, {kind} {value}, {kind} {zero}"))
-        return found
+        return [self.where_top(cell, top, value, lanes) for cell in cells]
+
+    def where_top(self, cell: str, top: str, value: str, lanes: int) -> str:
+        """A value where a cell is the maximum, elsewhere 0."""
+        f, kind = self.f, self.type(self.register, lanes)
+        here = f.op(f"fcmp oeq {kind} {cell}, {top}")
+        zero, truth = self.all("0.0", lanes), self.type("i1", lanes)
+        return f.op(f"select {truth} {here}, {kind} {value}, {kind} {zero}")
 
     def cells(self, x: str, lanes: int, stride: int) -> list[str]:
         """Loaded at once, then parted."""
@@ -203,10 +210,34 @@ class SumsGrad(Spread):
 
     name = "pool_sum_grad"
     result = 1
+    windows = (1,)
 
-    def body(self, f: Part, first: str, end: str) -> None:
+    def side_by_side(self, f: Writer) -> str:
+        """Whether windows are, and all of them are whole."""
+        conditions = [super().side_by_side(f)]
+        for axis in range(3):
+            reach = f.binary("mul", f.dim(1, 1 + axis), f.number(axis))
+            conditions.append(f.op(f"icmp sle i64 {reach}, {f.dim(0, 1 + axis)}"))
+        return f.both(*conditions)
+
+    def prepare(self) -> None:
+        """The number of cells of a window."""
+        f = self.f
+        cells = f.binary("mul", f.binary("mul", f.number(0), f.number(1)), f.number(2))
+        plain = f.op(f"icmp eq i64 {f.number(9)}, {SUM}")
+        self.divisor = self.number(f.op(f"select i1 {plain}, i64 1, i64 {cells}"))
+
+    def prepared(self, value: str, lanes: int) -> str:
+        """Divided by it."""
+        return self.arith("div", value, self.splat(self.divisor, lanes), lanes)
+
+    def spread(self, values: Sequence[str], source: str | None, lanes: int) -> str:
+        """What the window gives."""
+        return values[0]
+
+    def cells_by_row(self, first: str, end: str) -> None:
         """For each row of the image, the sum of all rows of windows that cover it."""
-        self.f = f
+        f = self.f
         self.given = self.line(f.dim(1, 3))
         read_tight, tight = self.tight(1), self.tight(0)
 

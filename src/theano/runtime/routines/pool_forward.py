@@ -1,7 +1,7 @@
 """Native text of maxima and sums over windows.
 
 The rows of a window are reduced first, in whole vectors, into a line; then windows along the line,
-in vectors for strides 1 and 2.
+in vectors for strides 1 and 2. Where windows lie side by side, a line is for several rows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from theano.runtime.routines.base import Part
 from theano.runtime.routines.pool_text import SUM, Pooling, Span
 
 _SIDE_BY_SIDE: Final = 4
+_LINE: Final = 1024  # elements of a line, if a single row does not need more
 
 
 class Forward(Pooling):
@@ -35,25 +36,63 @@ class Forward(Pooling):
         return value
 
     def body(self, f: Part, first: str, end: str) -> None:
-        """Rows of a window into a line, then windows along it."""
+        """Rows of a window into a line, then windows along it, plane by plane."""
         self.f = f
-        line = self.line(f.dim(1, 3))
-        read_tight, write_tight = self.tight(1), self.tight(0)
+        self.read_tight, self.write_tight = self.tight(1), self.tight(0)
+        width, deep = f.dim(1, 3), f.dim(0, 1)
+        per = f.smax(f.dim(0, 2), 1)
+        self.at_once = self.rows_at_once()
+        self.whole = self.inside()
+        line = self.line(f.smax(f.binary("mul", self.at_once, width), width))
+        last = f.binary("udiv", f.binary("add", end, f.binary("sub", per, 1)), per)
 
-        def one(position: str) -> None:
-            image, deep, high = self.index(position, 0)
-            depth, rows = self.span(deep, 0), self.span(high, 1)
-            source = self.at(1, image)
-            f.when(
-                read_tight,
-                lambda: self.columns(line, source, depth, rows, True),
-                lambda: self.columns(line, source, depth, rows, False),
-            )
-            count = f.binary("mul", depth.number, rows.number)
-            self.across(line, self.at(0, image, deep, high), count, write_tight)
+        def one(plane: str) -> None:
+            start = f.binary("mul", plane, per)
+            low = f.binary("sub", f.smax(first, start), start)
+            high = f.binary("sub", f.smin(end, f.binary("add", start, per)), start)
+            image, z = f.binary("udiv", plane, deep), f.binary("urem", plane, deep)
+            source, target, depth = self.at(1, image), self.at(0, image, z), self.span(z, 0)
 
-        f.each(first, end, 1, one)
+            def some(y: str) -> None:
+                rows = f.smin(self.at_once, f.binary("sub", high, y))
+
+                def row(k: str) -> None:
+                    place = f.at(self.register, line, f.binary("mul", k, width))
+                    span = self.span(f.binary("add", y, k), 1)
+                    f.when(
+                        self.read_tight,
+                        lambda: self.columns(place, source, depth, span, True),
+                        lambda: self.columns(place, source, depth, span, False),
+                    )
+
+                f.each(0, rows, 1, row)
+                count = f.binary("mul", depth.number, self.span(y, 1).number)
+                place = f.place(target, (y, f.stride(0, 2)))
+                self.across(line, place, count, rows)
+
+            f.each(low, high, self.at_once, some)
+
+        f.each(f.binary("udiv", first, per), last, 1, one)
         f.do(f"call void @th_free(ptr {line})")
+
+    def rows_at_once(self) -> str:
+        """How many rows of the result are one line: several where neither windows nor rows of the
+        result have anything between them, and all windows have as many cells."""
+        f = self.f
+        size, pace, width, many = f.number(2), f.number(5), f.dim(1, 3), f.dim(0, 3)
+        reach = f.binary("mul", f.binary("sub", f.dim(0, 2), 1), f.number(4))
+        reach = f.binary("add", reach, f.number(1))
+        pads = f.binary("or", f.number(7), f.number(8))
+        several = f.both(
+            self.write_tight,
+            f.op(f"icmp eq i64 {f.stride(0, 2)}, {f.binary('mul', many, self.size)}"),
+            f.op(f"icmp eq i64 {f.binary('mul', many, pace)}, {width}"),
+            f.op(f"icmp sle i64 {size}, {pace}"),
+            f.op(f"icmp eq i64 {pads}, 0"),
+            f.op(f"icmp sle i64 {reach}, {f.dim(1, 2)}"),
+        )
+        room = f.smax(f.binary("udiv", str(_LINE), f.smax(width, 1)), 1)
+        return f.op(f"select i1 {several}, i64 {room}, i64 1")
 
     def columns(self, line: str, source: str, depth: Span, rows: Span, tight: bool) -> None:
         """Reduce the rows of a window."""
@@ -86,30 +125,35 @@ class Forward(Pooling):
         steps += [(lanes, 1) for lanes in self.widths()] if tight else []
         self.sweep("0", f.dim(1, 3), [*steps, (1, 1)], some)
 
-    def across(self, line: str, target: str, count: str, tight: str) -> None:
-        """Reduce windows along the line into a row of the result."""
+    def across(self, line: str, target: str, count: str, rows: str) -> None:
+        """Reduce windows along the line, of so many rows, into the result."""
         f = self.f
-        first, last = self.inside()
-        self.singles(line, target, "0", first, count)
+        several = f.op(f"icmp sgt i64 {rows}, 1")
+        width, many = (f.binary("mul", rows, f.dim(a, 3)) for a in (1, 0))
+        first, last = (
+            f.op(f"select i1 {several}, i64 {one}, i64 {two}")
+            for one, two in zip(("0", many), self.whole, strict=True)
+        )
+        self.singles(line, target, "0", first, count, width)
         pace = f.number(5)
 
         def paced(stride: int) -> Callable[[], list[str]]:
             return lambda: [self.vectors(line, target, first, last, count, stride)]
 
         def faster() -> list[str]:
-            two = f.both(tight, f.op(f"icmp eq i64 {pace}, 2"))
+            two = f.both(self.write_tight, f.op(f"icmp eq i64 {pace}, 2"))
             return f.choose(two, [("i64", first)], paced(2))
 
-        one = f.both(tight, f.op(f"icmp eq i64 {pace}, 1"))
+        one = f.both(self.write_tight, f.op(f"icmp eq i64 {pace}, 1"))
         (here,) = f.choose(one, [("i64", first)], paced(1), faster)
-        self.singles(line, target, here, f.dim(0, 3), count)
+        self.singles(line, target, here, many, count, width)
 
-    def singles(self, line: str, target: str, first: str, end: str, count: str) -> None:
+    def singles(self, line: str, target: str, first: str, end: str, count: str, width: str) -> None:
         """Windows one by one."""
         f = self.f
 
         def one(c: str) -> None:
-            cells = self.span(c, 2)
+            cells = self.span(c, 2, width)
 
             def cell(x: str, values: list[str]) -> list[str]:
                 return [self.combine(values[0], self.kept(line, x, 1), 1)]

@@ -176,11 +176,11 @@ class Pooling:
         moves = [(i, f.stride(array, axis)) for axis, i in enumerate((image, *index))]
         return f.place(f.pointer(array), *moves)
 
-    def span(self, position: str, axis: int) -> Span:
-        """The cells of a window along an axis; see `window`."""
+    def span(self, position: str, axis: int, extent: str = "") -> Span:
+        """The cells of a window along an axis, of the image's or another extent; see `window`."""
         f = self.f
         size, stride, pad = (f.number(axis + i) for i in (0, 3, 6))
-        extent = f.dim(self.image, 1 + axis)
+        extent = extent or f.dim(self.image, 1 + axis)
         start = f.binary("sub", f.binary("mul", position, stride), pad)
         stop = f.binary("add", start, size)
         first = f.smax(start, 0)
