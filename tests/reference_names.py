@@ -252,15 +252,175 @@ PRESENT: dict[str, str | list[str]] = {
     "theano.compile.mode": "get_default_mode",
     "theano.sandbox.softsign": "softsign",
     "theano.tensor.nnet.nnet": "softsign softmax categorical_crossentropy binary_crossentropy",
+    # 1.0, 1.12, 1.13 and 1.16 to 1.21: what is compiled, loops, graphs, printing, nnet
+    "theano ": """
+        function_dump Param FunctionMaker SymbolicInput SymbolicOutput ProfileStats
+        predefined_modes predefined_linkers predefined_optimizers scan_checkpoints
+        subgraph_grad OpenMPOp FunctionGraph Container InconsistencyError CLinker
+        OpWiseCLinker DualLinker Linker LocalLinker PerformLinker opt toolbox utils object2
+        change_flags pp pprint __version__ __api_version__ test disable_log_handler compat
+        d3viz gof compile updates misc sandbox configparser configdefaults raise_op
+    """,
+    "theano.compile ": """
+        DebugMode MonitorMode NanGuardMode pfunc rebuild_collect_shared UnusedInputError
+        AliasedMemoryError optdb Function FunctionMaker In Out Mode register_mode
+        register_linker register_optimizer get_mode get_default_mode FAST_RUN FAST_COMPILE
+        register_deep_copy_op_c_code register_view_op_c_code register_shape_c_code
+        register_shape_i_c_code register_rebroadcast_c_code register_specify_shape_c_code
+        OpFromGraph ops function builders io mode debugmode monitormode nanguardmode
+        function_module iter_over_pairs orig_function Supervisor register_checker
+        convert_function_input as_op
+    """,
+    "theano.configparser ": """
+        AddConfigVar _config_var_list fetch_val_for_key get_config_hash BoolParam EnumStr
+        IntParam FloatParam StrParam TheanoConfigWarning THEANO_FLAGS_DICT
+    """,
+    "theano.printing ": """
+        pp pprint PPrinter OperatorPrinter PatternPrinter FunctionPrinter IgnorePrinter
+        LeafPrinter DefaultPrinter debugprint pydotprint min_informative_str var_descriptor
+        position_independent_str hex_digest MemberPrinter PrinterState
+    """,
+    "theano.d3viz": "d3viz d3write replace_patterns safe_json formatting",
+    "theano.d3viz.formatting": "PyDotFormatter",
+    "theano.gradient ": "subgraph_grad format_as _populate_grad_dict _is_zero",
+    "theano.gof ": """
+        PureType PureOp Container COp OpenMPOp CLinkerOp object2 MetaObject FunctionGraph
+        Feature ReplaceValidate DestroyHandler Optimizer local_optimizer PatternSub
+        ParamsType Params ops_with_inner_function SingletonType CLinkerType CLinkerObject
+        Query EquilibriumDB utils hash_from_ndarray
+    """,
+    "theano.gof.params_type": "ParamsType Params",
+    "theano.gof.type ": "SingletonType PureType Type CLinkerType",
+    "theano.gof.utils": """
+        object2 MetaObject scratchpad deprecated hash_from_file add_tag_trace memoize
+        flatten uniq give_variables_names MethodNotDefined difference to_return_values
+        from_return_values
+    """,
+    "theano.gof.toolbox": """
+        Feature Bookkeeper GetCheckpoint History Validator ReplaceValidate NodeFinder
+        PrintListener PreserveNames PreserveVariableAttributes NoOutputFromInplace
+        LambdExtract AlreadyThere ReplacementDidntRemovedError BadOptimization is_same_graph
+    """,
+    "theano.gof.destroyhandler": "DestroyHandler",
+    "theano.tensor.opt ": """
+        ShapeFeature register_canonicalize register_stabilize register_specialize
+        register_uncanonicalize register_specialize_device register_useless Shape_i
+        local_optimizer copy_stack_trace in2out out2in
+    """,
+    "theano.gof.opt": """
+        Optimizer SeqOptimizer MergeOptimizer NavigatorOptimizer TopoOptimizer
+        OpKeyOptimizer EquilibriumOptimizer LocalOptimizer LocalOptGroup LocalMetaOptimizer
+        local_optimizer optimizer inplace_optimizer PatternSub OpSub OpRemove in2out out2in
+        copy_stack_trace inherit_stack_trace check_stack_trace pre_greedy_local_optimizer
+        CheckStackTraceOptimization FromFunctionOptimizer FromFunctionLocalOptimizer
+        ChangeTracker is_same_graph_with_merge merge_optimizer
+    """,
+    "theano.gof.optdb": "DB EquilibriumDB SequenceDB LocalGroupDB TopoDB ProxyDB Query",
+    "theano.gof.graph ": """
+        variables ops orphans variables_and_orphans clone clone_get_equiv general_toposort
+        list_of_nodes view_roots nodes_constructed is_in_ancestors as_string Apply
+    """,
+    "theano.gof.link": """
+        Linker LocalLinker PerformLinker WrapLinker WrapLinkerMany raise_with_op Container
+    """,
+    "theano.gof.vm": "VM_Linker Stack Loop LoopGC CVM VM",
+    "theano.gof.cc": "CLinker OpWiseCLinker DualLinker",
+    "theano.gof.fg ": "FunctionGraph CachedConstantError InconsistencyError",
+    "theano.gof.op": """
+        Op PureOp COp OpenMPOp CLinkerOp CLinkerObject get_test_value missing_test_message
+        get_debug_values ops_with_inner_function ProtocolError
+    """,
+    "theano.gof.callcache": "CallCache",
+    "theano.gof.compilelock": "lock_ctx get_lock force_unlock release_lock",
+    "theano.gof.cmodule": "get_module_cache gcc_version",
+    "theano.compile.mode ": """
+        Mode register_mode register_linker register_optimizer get_mode predefined_modes
+        predefined_linkers predefined_optimizers optdb FAST_RUN FAST_COMPILE
+    """,
+    "theano.compile.debugmode": """
+        DebugMode DebugModeError BadThunkOutput BadOptimization BadDestroyMap BadViewMap
+        StochasticOrder InvalidValueError
+    """,
+    "theano.compile.nanguardmode": "NanGuardMode contains_nan contains_inf _is_numeric_value",
+    "theano.compile.monitormode": "MonitorMode detect_nan",
+    "theano.compile.profiling": "ProfileStats ScanProfileStats print_global_stats",
+    "theano.compile.pfunc": "pfunc Param rebuild_collect_shared iter_over_pairs",
+    "theano.compile.io": "In Out SymbolicInput SymbolicOutput",
+    "theano.compile.ops ": "register_view_op_c_code register_shape_c_code",
+    "theano.compile.function_module": "Supervisor Function FunctionMaker orig_function",
+    "theano.compile.builders": "OpFromGraph ops_with_inner_function",
+    "theano.compile.sharedvalue ": "shared shared_constructor",
+    "theano.raise_op": "Raise",
+    "theano.tests.breakpoint": "PdbBreakpoint",
+    "theano.misc.pkl_utils": "dump load StripPickler CompatUnpickler",
+    "theano.misc.safe_asarray": "_asarray",
+    "theano.scan_module ": """
+        scan map reduce foldl foldr scan_checkpoints scan_op scan_utils scan_views clone
+    """,
+    "theano.scan_module.scan_op": "Scan",
+    "theano.scan_module.scan_utils": """
+        clone equal_computations until map_variables infer_shape traverse expand_empty
+        get_updates_and_outputs
+    """,
+    "theano.scan_module.scan": "scan",
+    "theano.scan_module.scan_views": "map reduce foldl foldr",
+    "theano.tensor.signal.pool": """
+        pool_2d pool_3d max_pool_2d_same_size Pool MaxPoolGrad AveragePoolGrad
+        DownsampleFactorMaxGradGrad MaxPoolRop PoolGrad
+    """,
+    "theano.tensor.signal.conv": "conv2d",
+    "theano.tensor.signal.downsample": "max_pool_2d",
+    "theano.tensor.nnet ": """
+        conv2d conv2d_transpose conv2d_grad_wrt_inputs conv2d_grad_wrt_weights conv3d
+        conv3d_grad_wrt_inputs conv3d_grad_wrt_weights separable_conv2d separable_conv3d
+        causal_conv1d abstract_conv logsoftmax Softmax SoftmaxGrad softmax_op softmax_graph
+        softmax_with_bias softmax_grad h_softmax crossentropy_softmax_1hot
+        crossentropy_softmax_1hot_with_bias crossentropy_softmax_max_and_argmax_1hot
+        crossentropy_softmax_max_and_argmax_1hot_with_bias
+        crossentropy_softmax_argmax_1hot_with_bias crossentropy_categorical_1hot
+        CrossentropySoftmaxArgmax1HotWithBias CrossentropySoftmax1HotWithBiasDx
+        CrossentropyCategorical1Hot CrossentropyCategorical1HotGrad
+        prepend_scalar_to_each_row prepend_0_to_each_row prepend_1_to_each_row
+        Prepend_scalar_constant_to_each_row Prepend_scalar_to_each_row confusion_matrix bn
+        ctc neighbours blocksparse conv corr corr3d conv3d2d sigm nnet SoftmaxWithBias
+        LogSoftmax crossentropy_softmax_1hot_with_bias_dx batch_normalization
+    """,
+    "theano.tensor.nnet.abstract_conv": """
+        conv2d conv2d_transpose conv2d_grad_wrt_inputs conv2d_grad_wrt_weights conv3d
+        conv3d_grad_wrt_inputs conv3d_grad_wrt_weights separable_conv2d separable_conv3d
+        causal_conv1d bilinear_upsampling frac_bilinear_upsampling bilinear_kernel_1D
+        bilinear_kernel_2D get_conv_output_shape get_conv_shape_1axis
+        get_conv_gradinputs_shape get_conv_gradinputs_shape_1axis get_conv_gradweights_shape
+        get_conv_gradweights_shape_1axis check_conv_gradinputs_shape border_mode_to_pad
+        assert_conv_shape assert_shape AbstractConv AbstractConv2d AbstractConv3d
+        AbstractConv2d_gradWeights AbstractConv2d_gradInputs AbstractConv3d_gradWeights
+        AbstractConv3d_gradInputs BaseAbstractConv
+    """,
+    "theano.tensor.nnet.corr": "CorrMM CorrMM_gradWeights CorrMM_gradInputs",
+    "theano.tensor.nnet.corr3d": "Corr3dMM Corr3dMM_gradWeights Corr3dMM_gradInputs",
+    "theano.tensor.nnet.conv": "conv2d ConvOp ConvOp.getOutputShape",
+    "theano.tensor.nnet.conv3d2d": "conv3d diagonal_subtensor",
+    "theano.tensor.nnet.bn": """
+        batch_normalization batch_normalization_train batch_normalization_test
+        AbstractBatchNormTrain AbstractBatchNormInference AbstractBatchNormTrainGrad
+    """,
+    "theano.tensor.nnet.ctc": "ctc ConnectionistTemporalClassification",
+    "theano.tensor.nnet.neighbours": "images2neibs neibs2images Images2Neibs",
+    "theano.tensor.nnet.blocksparse": "sparse_block_dot SparseBlockGemv SparseBlockOuter",
+    "theano.tensor.nnet.sigm": "sigmoid softplus hard_sigmoid ultra_fast_sigmoid scalar_sigmoid",
+    "theano.tensor.nnet.nnet ": "relu",
+    "theano.updates": "OrderedUpdates",
+    "theano.compat": "OrderedDict six izip imap ifilter PY3 cmp defaultdict",
+    "theano.tensor.basic ": "get_vector_length",
+    "theano.sparse.sharedvar": "SparseTensorSharedVariable sparse_constructor",
+    "theano.tensor.sharedvar ": "tensor_constructor scalar_constructor",
+    "theano.version": "version full_version",
+    "theano.misc.check_blas": "",
+    "theano.misc.doubleop": "",
 }  # fmt: skip
 
-#: Comes with graph internals, printing and GPUs.
+#: Comes with GPUs.
 LATER: dict[str, str] = {
-    "theano.gof": "COp ParamsType local_optimizer",
-    "theano.gof.toolbox": "Feature ReplaceValidate",
-    "theano.gof.opt": "PatternSub EquilibriumOptimizer",
-    "theano.gof.optdb": "Query SequenceDB",
-    "theano.d3viz": "d3viz",
     "theano.gpuarray": "use get_context",
     "theano.gpuarray.dnn": "dnn_conv",
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import client_names as clients
 import numpy as np
 import pytest
 import reference_names as names
@@ -39,6 +40,44 @@ def test_name_comes_later(module: str, name: str) -> None:
     """A name that has come moves to PRESENT in reference_names.py."""
     with pytest.raises((AttributeError, ImportError)):
         resolve(module, name)
+
+
+def reached(path: str) -> Any:
+    """What a dotted path leads to, as programs reach it: by imports as far as there are modules."""
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            importlib.import_module(".".join(parts[:length]))
+        except ImportError:
+            continue
+        return resolve(".".join(parts[:length]), ".".join(parts[length:]))
+    raise ImportError(path)
+
+
+@pytest.mark.parametrize("path", clients.NAMES)
+def test_name_of_a_client_resolves(path: str) -> None:
+    assert reached(path) is not None
+
+
+@pytest.mark.parametrize("path", clients.LATER)
+def test_name_of_a_client_comes_later(path: str) -> None:
+    """A name that has come moves to NAMES in client_names.py."""
+    with pytest.raises((AttributeError, ImportError)):
+        reached(path)
+
+
+@pytest.mark.parametrize("path", clients.GONE)
+def test_names_that_are_gone_can_be_caught(path: str) -> None:
+    with pytest.raises(ImportError):
+        importlib.import_module(path)
+
+
+@pytest.mark.parametrize("kind", ["VARIABLE", "SHARED", "FUNCTION"])
+def test_attributes_that_clients_use(kind: str) -> None:
+    shared = theano.shared(np.ones((2, 2)))
+    objects = {"VARIABLE": shared * 2, "SHARED": shared, "FUNCTION": theano.function([], shared)}
+    missing = [name for name in getattr(clients, kind) if name not in dir(objects[kind])]
+    assert missing == []
 
 
 def test_names_are_listed_once() -> None:

@@ -269,6 +269,39 @@ FAMILIES: Final[dict[str, str]] = {
         T.nnet.categorical_crossentropy(A, i)
         T.nnet.crossentropy_softmax_1hot_with_bias(A, v, i)
         T.nnet.crossentropy_softmax_argmax_1hot_with_bias(A, v, i)
+        T.nnet.softplus(A)
+        T.nnet.ultra_fast_sigmoid(A)
+        T.nnet.h_softmax(A, k, 9, 3, 3, B, v, C, A, i)
+        T.nnet.confusion_matrix(i, p)[0]
+        T.nnet.prepend_1_to_each_row(A)
+        T.nnet.bn.batch_normalization_train(D, D4, D4, "spatial")[0]
+        T.nnet.bn.batch_normalization_test(D, D4, D4, D4, D4, "spatial")
+        T.nnet.bn.batch_normalization(A, v, w, v, w)
+        T.nnet.ctc.ctc(C, T.cast(I, "int32"), p)
+        T.nnet.blocksparse.sparse_block_dot(D, C, I, A, I)
+    """,
+    "Convolution and pooling": """
+        T.nnet.conv2d(D, E)
+        T.nnet.conv2d(D, E, border_mode="half", subsample=(2, 2))
+        T.nnet.conv2d(D, E, border_mode="full", filter_flip=False, filter_dilation=(2, 1))
+        T.nnet.conv2d(D, E, num_groups=2)
+        T.nnet.conv2d_transpose(D, E, (k, 3, 8, 8), (4, 3, 3, 3))
+        T.nnet.abstract_conv.conv2d_grad_wrt_inputs(D, E, (k, 3, 8, 8))
+        T.nnet.abstract_conv.conv2d_grad_wrt_weights(D, E, (4, 3, 3, 3))
+        T.nnet.conv3d(F, G)
+        T.nnet.separable_conv2d(D, E, D, 2)
+        T.nnet.causal_conv1d(C, C, (2, 3, 3))
+        T.nnet.abstract_conv.bilinear_upsampling(D, 2)
+        T.nnet.conv.conv2d(D, E)
+        T.nnet.conv3d2d.conv3d(F, G)
+        T.signal.conv.conv2d(A, B)
+        T.signal.pool.pool_2d(D, (2, 2), ignore_border=True)
+        T.signal.pool.pool_2d(D, (2, 2), ignore_border=False, mode="average_exc_pad")
+        T.signal.pool.pool_2d(D, (3, 3), ignore_border=True, stride=(2, 2), pad=(1, 1), mode="sum")
+        T.signal.pool.pool_3d(F, (2, 2, 2), ignore_border=True)
+        T.signal.pool.max_pool_2d_same_size(D, (2, 2))
+        T.nnet.neighbours.images2neibs(D, (2, 2))
+        T.nnet.neighbours.neibs2images(A, (2, 2), (k, 3, 8, 8))
     """,
     "Random numbers": """
         RandomStream(1).uniform(size=(k, 3))
@@ -384,5 +417,7 @@ def names(dtype: str) -> dict[str, Any]:
     }  # fmt: skip
     ranks = {"s": 0, "t": 0, "v": 1, "w": 1, "A": 2, "B": 2, "C": 3}
     found |= {name: of(rank, name) for name, rank in ranks.items()}
+    found |= {"D": of(4, "D"), "E": of(4, "E"), "F": of(5, "F"), "G": of(5, "G")}
+    found["D4"] = T.TensorType(dtype, (True, False, True, True))("D4")
     found |= {"k": of(0, "k", "int64"), "i": of(1, "i", "int64"), "p": of(1, "p", "int32")}
     return found | {"I": of(2, "I", "int64"), "b": of(1, "b", "bool")}

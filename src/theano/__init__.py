@@ -79,6 +79,10 @@ _HOMES: Final = {
     "theano.compile.profile": ("ProfileStats",),
     "theano.compile.shared": ("shared",),
     "theano.core.errors": ("InconsistencyError",),
+    "theano.gof": (
+        "CLinker", "DualLinker", "Linker", "LocalLinker", "OpWiseCLinker", "OpenMPOp",
+        "PerformLinker", "PureOp", "PureType", "object2", "opt", "toolbox", "utils",
+    ),
     "theano.graph.fgraph": ("FunctionGraph",),
     "theano.graph.generic": ("Generic", "generic"),
     "theano.graph.nodes": ("Apply", "Constant", "Op", "Type", "Variable"),
@@ -92,13 +96,16 @@ _HOMES: Final = {
     "theano.sparse.check": ("sparse_grad",),
     "theano.tensor.basic": ("get_scalar_constant_value",),
     "theano.tensor.linear": ("dot",),
+    "theano.tests.main": (
+        "disable_log_handler", "logging_default_handler", "test", "theano_logger",
+    ),
     "theano.updates": ("OrderedUpdates",),
 }  # fmt: skip
 _HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES: Final = (
-    "compat", "compile", "configdefaults", "configparser", "gof", "gradient", "ifelse", "misc",
-    "printing", "sandbox", "scalar", "scan_module", "sparse", "tensor", "typed_list", "updates",
-    "version",
+    "compat", "compile", "configdefaults", "configparser", "d3viz", "gof", "gradient", "ifelse",
+    "misc", "printing", "raise_op", "sandbox", "scalar", "scan_module", "sparse", "tensor",
+    "typed_list", "updates", "version",
 )  # fmt: skip
 
 __all__ = [

@@ -45,3 +45,13 @@ def ifelse(condition: Any, then_branch: Any, else_branch: Any, name: str | None 
     if not kinds:
         return outputs[0]
     return tuple(outputs) if kinds[0] is tuple else list(outputs)
+
+
+def __getattr__(name: str) -> Any:
+    advice = ""
+    if name == "cond_make_inplace":
+        advice = (
+            ": nothing in a graph is done in place; where a result is stored is decided when the "
+            "graph is lowered"
+        )
+    raise AttributeError(f"module 'theano.ifelse' has no attribute {name!r}{advice}")

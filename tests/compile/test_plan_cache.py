@@ -456,3 +456,20 @@ def test_the_digest_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_plan_key_needs_known_sources(cache: ObjectCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_cache.stamp, "sources", lambda: "")
     assert scaled(2.0).maker.plan_key == ""
+
+
+def test_functions_with_rewrites_of_users_are_not_kept(cache: ObjectCache) -> None:
+    from theano.compile.mode import optdb
+    from theano.rewrite.databases import EquilibriumDB, ProxyDB
+    from theano.rewrite.local_rewriters import OpSub
+
+    own = EquilibriumDB()
+    own.register("other_function", OpSub(T.exp, T.sin), "fast_run")
+    assert scaled(2.0).maker.plan_key  # in a database that no function uses
+    for place, entry_of in (("specialize", own), ("canonicalize", ProxyDB(own))):
+        optdb[place].register("of_a_user", entry_of, "fast_run")
+        try:
+            assert scaled(2.0).maker.plan_key == ""
+        finally:
+            optdb[place].unregister("of_a_user")
+    assert scaled(2.0).maker.plan_key

@@ -158,8 +158,6 @@ def test_bad_indices_are_refused_at_build_time(key, error):
 def test_more_bad_indices():
     x = T.matrix()
     with pytest.raises(TypeError, match="integer"):
-        x[T.scalar(dtype="uint64")]
-    with pytest.raises(TypeError, match="integer"):
         x[T.dscalar()]
     with pytest.raises(TypeError, match="NumPy array"):
         x[[True, False]]
@@ -424,3 +422,29 @@ def test_directional_derivatives():
         found = reference(lambda v, d, build=build: T.Rop(build(v), v, d), normal(3, 4), direction)
         # All of these are linear.
         np.testing.assert_allclose(found, reference(build, direction))
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
+def test_indices_of_uint64(mode):
+    x, data = T.dmatrix("x"), normal(4, 3)
+    rows, row = T.vector("rows", dtype="uint64"), T.scalar("row", dtype="uint64")
+    at, one = np.array([3, 0, 3], "uint64"), np.uint64(2)
+    outputs = [
+        x[rows], x[row], x[:row], x[row:, ::2], x[rows, rows % np.uint64(3)],
+        T.take(x, rows, axis=0), x[at],
+        T.inc_subtensor(x[rows], 1.0), T.grad(T.sqr(x[rows]).sum(), x),
+    ]  # fmt: skip
+    f = theano.function([x, rows, row], outputs, mode=mode)
+    added, slope = data.copy(), np.zeros_like(data)
+    np.add.at(added, at, 1.0)
+    np.add.at(slope, at, 2 * data[at])
+    wanted = [
+        data[at], data[2], data[:2], data[2:, ::2], data[at, at % np.uint64(3)], data[at], data[at],
+        added, slope,
+    ]  # fmt: skip
+    for found, right in zip(f(data, at, one), wanted, strict=True):
+        np.testing.assert_allclose(found, right)
+    g = theano.function([x, rows, row], [x[rows], x[:row]], mode=mode)
+    with pytest.raises(IndexError, match="out of bounds"):
+        g(data, np.array([2**64 - 1], "uint64"), one)  # is not the last row
+    assert g(data, at, np.uint64(2**64 - 1))[1].shape == (4, 3)

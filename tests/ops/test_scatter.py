@@ -199,8 +199,6 @@ def test_errors_when_the_graph_is_built() -> None:
         with pytest.raises(TypeError, match="dimensional value"):
             T.inc_subtensor(part, T.ltensor4())
     with pytest.raises(TypeError, match="integer"):
-        x[T.TensorType("uint64", (False,))()]
-    with pytest.raises(TypeError, match="integer"):
         x[T.dvector()]
     with pytest.raises(IndexError, match="too many"):
         x[i, i, i]

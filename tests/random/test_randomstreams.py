@@ -223,6 +223,30 @@ def test_functions_with_random_states_pickle():
     assert np.array_equal(f(), g())
 
 
+@pytest.mark.parametrize(
+    "draw_of",
+    [
+        lambda r, p: r.binomial((3,), 1, p),
+        lambda r, p: r.poisson((3,), p),
+        lambda r, p: r.multinomial((3,), 1, T.stack([p, 1 - p])),
+        lambda r, p: r.choice((3,), 2, True, T.stack([p, 1 - p])),
+        lambda r, p: r.uniform((3,), high=p),
+    ],
+    ids=["binomial", "poisson", "multinomial", "choice", "uniform"],
+)
+def test_gradients_with_respect_to_parameters_are_undefined(draw_of):
+    p = T.dscalar("p")
+    sample = draw_of(RandomStreams(1), p)
+    with pytest.raises(NullTypeGradError, match=r"disconnected_grad\(sample\)"):
+        T.grad(T.sqr(sample).sum() * p, p)
+    constant = theano.gradient.disconnected_grad(sample) * 1.0
+    f = theano.function([p], T.grad((constant * p).sum(), p))
+    assert np.isfinite(f(0.5))
+    assert T.grad((sample * p).sum(), p, consider_constant=[sample]).dtype == "float64"
+    none = T.grad(T.sqr(sample).sum() * p, p, null_gradients="return")
+    assert isinstance(none.type, theano.gradient.NullType)
+
+
 def test_no_gradient_through_a_draw():
     x = T.dscalar()
     sample = RandomStreams(1).normal((3,), avg=x)

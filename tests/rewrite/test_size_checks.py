@@ -63,3 +63,28 @@ def test_equal_sizes_cost_one_comparison_an_axis():
     assert program.count("launch") == 1
     g = theano.function([x], x + T.zeros_like(x))
     assert "check" not in theano.explain(g, code=False)["program"]
+
+
+@pytest.mark.parametrize("linker", ["py", "numpy", "vm"])
+@pytest.mark.parametrize("optimizer", ["fast_run", "fast_compile", None])
+def test_the_same_error_however_it_is_run(linker, optimizer):
+    x, y, n = *T.dvectors("x", "y"), T.lscalar("n")
+    s = theano.shared(np.ones(3))
+    mode = theano.Mode(linker, optimizer)
+    f = theano.function([x, y], x + T.zeros_like(y), mode=mode)
+    assert f(np.ones(3), np.ones(3)).tolist() == [1, 1, 1]
+    with pytest.raises(ValueError, match=r"mis-match. .*shape\[0\] = 1, .*shape\[0\] = 3") as found:
+        f(np.ones(1), np.ones(3))
+    assert "Elemwise{add,no_inplace}(x, Elemwise{second,no_inplace}.0)" in str(found.value)
+    f = theano.function([x, n], x * T.ones((n,)), mode=mode)
+    assert f(np.ones(2), 2).tolist() == [1, 1]
+    with pytest.raises(ValueError, match="mis-match"):
+        f(np.ones(2), 3)
+    f = theano.function([x], [], updates=[(s, s + T.zeros_like(x))], mode=mode)
+    f(np.ones(3))
+    with pytest.raises(ValueError, match="mis-match"):
+        f(np.ones(4))
+    f = theano.function([x], x + T.zeros_like(T.constant(np.ones(5))), mode=mode)
+    with pytest.raises(ValueError, match="mis-match"):
+        f(np.ones(4))
+    assert f(np.ones(5)).shape == (5,)

@@ -121,6 +121,38 @@ def test_bitwise(op):
         op(T.dvector(), T.dvector())
 
 
+@pytest.mark.parametrize("op", [operator.lshift, operator.rshift])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64", "uint64"])
+def test_shifts(op, dtype):
+    x = T.vector("x", dtype=dtype)
+    n = T.vector("n", dtype=dtype)
+    data = np.array([6, 100, 1, 0], dtype)
+    counts = np.array([1, 3, 0, 7], dtype)
+    for mode in ("FAST_RUN", "FAST_COMPILE"):
+        f = theano.function([x, n], [op(x, n), op(x, np.array(2, dtype)), op(1, n)], mode=mode)
+        wanted = [op(data, counts), op(data, np.array(2, dtype)), op(np.array(1, dtype), counts)]
+        for found, right in zip(f(data, counts), wanted, strict=True):
+            np.testing.assert_array_equal(found, right)
+    assert op(x, n).dtype == dtype
+
+
+def test_shifts_far_and_of_negative_numbers():
+    x, data = T.ivector("x"), np.array([-8, 5], "int32")
+    for mode in ("FAST_RUN", "FAST_COMPILE"):
+        f = theano.function([x], [x << 1, x >> 1, x << 40, x >> 40, x >> -1], mode=mode)
+        assert [v.tolist() for v in f(data)] == [[-16, 10], [-4, 2], [0, 0], [-1, 0], [-1, 0]]
+    assert (T.vector(dtype="bool") << 1).dtype == "int8"
+    assert (T.vector(dtype="uint64") >> 1).dtype == "uint64"
+    assert T.left_shift is T.bitwise_left_shift
+    np.testing.assert_array_equal(np.right_shift(x, 1).eval({x: data}), data >> 1)
+    theano.grad((x >> 1).sum() * 1.0, x, disconnected_inputs="ignore")
+    for bad in (T.dvector(), T.zvector()):
+        with pytest.raises(TypeError, match="bits of integers"):
+            bad << 1
+        with pytest.raises(TypeError, match="bits of integers"):
+            x >> bad
+
+
 def test_invert():
     x, b = T.bvector("x"), T.vector("b", dtype="bool")
     np.testing.assert_array_equal((~x).eval({x: np.array([0, 5], "int8")}), [-1, -6])

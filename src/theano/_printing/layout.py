@@ -72,7 +72,7 @@ class Picture:
     def svg(self) -> str:
         """The picture as an SVG document."""
         places = arrange(self)
-        widths = {box.key: _width(box) for box in self.boxes}
+        widths = {box.key: box_width(box) for box in self.boxes}
         right = max((x + widths.get(key, 0.0) / 2 for key, (x, _) in places.items()), default=0.0)
         width = right + GAP
         height = max((y for _, y in places.values()), default=0.0) + ROW / 2
@@ -100,13 +100,14 @@ def _escape(text: str) -> str:
     return text.translate({38: "&amp;", 60: "&lt;", 62: "&gt;", 34: "&quot;"})
 
 
-def _width(box: Box) -> float:
+def box_width(box: Box) -> float:
+    """How wide a box is drawn."""
     return max(30.0, CHARACTER * len(box.label) + (34 if box.shape == "ellipse" else 14))
 
 
 def _svg_box(box: Box, place: tuple[float, float], filled: bool) -> str:
     x, y = place
-    width = _width(box)
+    width = box_width(box)
     paint = f'fill="{box.color}" stroke="black"' if filled else f'fill="white" stroke="{box.color}"'
     if box.shape == "ellipse":
         outline = (
@@ -170,7 +171,7 @@ def ranks(keys: Sequence[Hashable], arrows: Sequence[Arrow]) -> dict[Hashable, i
 def arrange(picture: Picture) -> dict[Hashable, tuple[float, float]]:
     """The centre of each box, by its key, and way points of long arrows, by (arrow, number)."""
     rank = ranks([box.key for box in picture.boxes], picture.arrows)
-    width: dict[Hashable, float] = {box.key: _width(box) for box in picture.boxes}
+    width: dict[Hashable, float] = {box.key: box_width(box) for box in picture.boxes}
     near: dict[Hashable, list[Hashable]] = {key: [] for key in rank}
     spans = sum(rank[a.target] - rank[a.source] - 1 for a in picture.arrows)
     for arrow in picture.arrows:

@@ -69,12 +69,9 @@ def pydotprint(
 
     Returns the ``Picture`` with ``return_image``, else None. Raises TypeError for other objects.
     """
-    inputs, outputs = _ends(fct)
-    drawing = _Drawing(
-        inputs, outputs, compact, with_ids, COLORS if colorCodes is None else colorCodes,
-        max_label_size, var_with_name_simple,
-    )  # fmt: skip
-    picture = Picture(tuple(drawing.boxes), tuple(drawing.arrows), high_contrast)
+    picture = drawn(
+        fct, compact, with_ids, high_contrast, colorCodes, max_label_size, var_with_name_simple
+    )
     if return_image:
         return picture
     path, kind = _target(outfile, format)
@@ -83,7 +80,8 @@ def pydotprint(
         sys.stdout.write(f"The output file is available at {path}\n")
     if scan_graphs:
         base, ending = os.path.splitext(path)
-        loops: list[Any] = [n.op for n in drawing.steps if hasattr(n.op, "inner_outputs")]
+        steps = [box.key for box in picture.boxes if isinstance(box.key, Apply)]
+        loops: list[Any] = [n.op for n in steps if hasattr(n.op, "inner_outputs")]
         for number, op in enumerate(loops):
             pydotprint(
                 list(op.inner_outputs), f"{base}_{number}{ending}", compact, format, with_ids,
@@ -91,6 +89,24 @@ def pydotprint(
                 print_output_file,
             )  # fmt: skip
     return None
+
+
+def drawn(
+    fct: Any,
+    compact: bool = True,
+    with_ids: bool = False,
+    high_contrast: bool = True,
+    colorCodes: Mapping[str, str] | None = None,
+    max_label_size: int = 70,
+    var_with_name_simple: bool = False,
+) -> Picture:
+    """The picture of a graph; parameters and errors as for ``pydotprint``."""
+    inputs, outputs = _ends(fct)
+    drawing = _Drawing(
+        inputs, outputs, compact, with_ids, COLORS if colorCodes is None else colorCodes,
+        max_label_size, var_with_name_simple,
+    )  # fmt: skip
+    return Picture(tuple(drawing.boxes), tuple(drawing.arrows), high_contrast)
 
 
 def _ends(fct: Any) -> tuple[list[Variable], list[Variable]]:

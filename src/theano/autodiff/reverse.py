@@ -444,6 +444,8 @@ def _only_discrete(node: Apply, i: int, pattern: Any, output_grads: Sequence[Any
     """Whether input ``i`` acts on the cost through integers only, or is an integer itself."""
     if getattr(node.inputs[i].type, "dtype", None) in dtypes.DISCRETE:
         return True
+    if getattr(node.op, "gradient_is_undefined", False):
+        return False
     touched = [
         output for j, output in enumerate(node.outputs)
         if output_grads[j] is not None and (pattern is None or pattern[i][j])

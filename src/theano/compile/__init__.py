@@ -33,6 +33,12 @@ from theano.compile.ops import (
     ViewOp,
     as_op,
     deep_copy_op,
+    register_deep_copy_op_c_code,
+    register_rebroadcast_c_code,
+    register_shape_c_code,
+    register_shape_i_c_code,
+    register_specify_shape_c_code,
+    register_view_op_c_code,
     shape,
     shape_i,
     specify_shape,
@@ -46,14 +52,17 @@ from theano.core.errors import AliasedMemoryError, UnusedInputError
 from theano.graph.shared import Container, SharedVariable
 
 __all__ = [
-    "FAST_COMPILE", "FAST_RUN", "AliasedMemoryError", "Container", "DeepCopyOp", "FromFunctionOp",
-    "Function", "FunctionMaker", "In", "Mode", "Out", "Param", "ProfileStats", "Rebroadcast",
-    "ScanProfileStats", "Shape", "Shape_i", "SharedVariable", "SpecifyShape", "SymbolicInput",
-    "SymbolicOutput", "UnusedInputError", "ViewOp", "as_op", "clone", "deep_copy_op", "evaluate",
-    "function", "function_dump", "get_default_mode", "get_mode", "iter_over_pairs",
-    "predefined_linkers", "predefined_modes", "predefined_optimizers", "print_global_stats",
-    "rebuild_collect_shared", "register_linker", "register_mode", "register_optimizer", "shape",
-    "shape_i", "shared", "shared_constructor", "specify_shape", "view_op",
+    "FAST_COMPILE", "FAST_RUN", "AliasedMemoryError", "Container", "DeepCopyOp",
+    "FromFunctionOp", "Function", "FunctionMaker", "In", "Mode", "Out", "Param", "ProfileStats",
+    "Rebroadcast", "ScanProfileStats", "Shape", "Shape_i", "SharedVariable", "SpecifyShape",
+    "SymbolicInput", "SymbolicOutput", "UnusedInputError", "ViewOp", "as_op", "clone",
+    "deep_copy_op", "evaluate", "function", "function_dump", "get_default_mode", "get_mode",
+    "iter_over_pairs", "predefined_linkers", "predefined_modes", "predefined_optimizers",
+    "print_global_stats", "rebuild_collect_shared", "register_deep_copy_op_c_code",
+    "register_linker", "register_mode", "register_optimizer", "register_rebroadcast_c_code",
+    "register_shape_c_code", "register_shape_i_c_code", "register_specify_shape_c_code",
+    "register_view_op_c_code", "shape", "shape_i", "shared", "shared_constructor",
+    "specify_shape", "view_op",
 ]  # fmt: skip
 
 _LAZY: Final = {
@@ -63,6 +72,8 @@ _LAZY: Final = {
     "ProfileMode": "theano.compile.profilemode",
     "Supervisor": "theano.compile.function_module",
     "convert_function_input": "theano.compile.function_module",
+    "optdb": "theano.compile.mode",
+    "OpFromGraph": "theano.ops.from_graph",
     "orig_function": "theano.compile.function_module",
     "register_checker": "theano.compile.function_module",
 }

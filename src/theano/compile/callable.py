@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from theano.compile.errors import created_at
+from theano.compile.extents import Extents
 from theano.compile.pickling import dump
 from theano.compile.reference import Reference
 from theano.core.aliasing import Fresh
@@ -50,6 +51,7 @@ class Function:
         self._own_lock = threading.RLock()
         self._active = threading.local()
         self._reference_graph: Reference | None = None
+        self._extents: Extents | None = None
         self._run = self._run_reference
         self.native: Any = None
 
@@ -265,13 +267,18 @@ class Function:
 
     def _graph(self) -> Reference:
         if self._reference_graph is None:
-            self._reference_graph = self.maker.reference(original=self.native is not None)
+            compiled = self.native is not None or self.maker.mode.linker.program
+            self._reference_graph = self.maker.reference(original=compiled)
+            if not compiled:
+                self._extents = self.maker.extents()
         return self._reference_graph
 
     def _run_reference(self, values: Sequence[Any]) -> list[Any]:
         """Outputs by the reference executor; stores the updates once all is computed."""
         graph = self._graph()
         old = [cell[0] for cell in self._cells]
+        if self._extents is not None and self._extents.differ([*values, *old]):
+            graph = self.maker.reference(original=True)  # its error tells where they are needed
         return self._commit(graph, values, old, graph([*values, *old]))
 
     def _commit(

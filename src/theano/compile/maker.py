@@ -11,6 +11,7 @@ from typing import Any
 from theano.compile import plan_cache
 from theano.compile.callable import Function
 from theano.compile.errors import created_at
+from theano.compile.extents import Extents
 from theano.compile.io import In, SymbolicInput, SymbolicOutput
 from theano.compile.link import compile_native, link
 from theano.compile.mode import Optimizer, get_mode
@@ -277,6 +278,11 @@ class FunctionMaker:
         new = self.fgraph.outputs[len(self.results) :]
         return [(cell, value) for (cell, _), value in zip(self.updates, new, strict=True)]
 
+    def extents(self) -> Extents:
+        """What the graph as it was written demands of the extents of inputs and cells."""
+        written = self.results + [v for _, v in self.updates]
+        return Extents(written, [*self.variables, *self.cells])
+
     def reference(self, original: bool = False) -> Reference:
         """An executor of the graph (the rewritten one unless ``original``) through ``perform``."""
         graph = self.results + [v for _, v in self.updates] if original else self.fgraph.outputs
@@ -436,14 +442,15 @@ def run_pipeline(
         )
     else:
         found = _apply_rewrite(optimizer, inputs, found)
+        if mode.linker.native or mode.linker.program:  # what is only notation cannot be lowered
+            found = pipeline.optimize(list(inputs), found, level=None, report=record, users=False)
     for rewrite, _ in getattr(mode, "extra", ()):
         found = _apply_rewrite(rewrite, inputs, found)
     return found
 
 
 def _apply_rewrite(rewrite: Any, inputs: Sequence[Variable], outputs: list[Variable]) -> Any:
-    """A user's rewrite, an object with ``optimize`` or ``apply``, on a FunctionGraph."""
-    graph = FunctionGraph(inputs, outputs, clone=False)
-    run = getattr(rewrite, "optimize", None) or rewrite.apply
-    run(graph)
-    return list(graph.outputs)
+    """A user's rewrite, an object with ``optimize`` or ``apply``, on a private FunctionGraph."""
+    from theano.rewrite import global_rewriters
+
+    return global_rewriters.applied(rewrite, inputs, outputs)

@@ -26,6 +26,12 @@ class Linker:
         """The same with another ``allow_gc``."""
         return self if allow_gc is None else replace(self, gc=allow_gc)
 
+    def accept(self, fgraph: Any, no_recycling: Any = None, profile: Any = None) -> Any:
+        """A graph, ready for ``make_function()``, as linkers of old are used by themselves."""
+        from theano.compile.linkers import Accepted
+
+        return Accepted(self, fgraph)
+
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
@@ -118,6 +124,8 @@ class Mode:
     False
     """
 
+    extra: tuple[Any, ...] = ()
+
     def __init__(self, linker: Any = None, optimizer: Any = "default") -> None:
         linker = config.linker if linker is None else linker
         optimizer = (
@@ -129,6 +137,9 @@ class Mode:
         self.linker: Any = _find(predefined_linkers, linker, "linker") if named else linker
         if optimizer is None or isinstance(optimizer, str):
             optimizer = _find(predefined_optimizers, optimizer, "optimizer")
+        if hasattr(optimizer, "extra_optimizations"):
+            self.extra = tuple(sorted(optimizer.extra_optimizations, key=lambda pair: pair[1]))
+            optimizer = _of_query(optimizer)
         self.optimizer: Any = _with_flags(optimizer)
         self.call_time = 0.0
         self.fn_time = 0.0
@@ -154,8 +165,8 @@ class Mode:
     def register(self, *rewrites: Any) -> Mode:
         """A mode that also runs these ``(rewrite, position)`` pairs, in order of position."""
         other = self._changed(self.optimizer)
-        extra = sorted((*getattr(self, "extra", ()), *rewrites), key=lambda pair: pair[1])
-        other.extra = tuple(extra)  # type: ignore[attr-defined]
+        extra = sorted((*self.extra, *rewrites), key=lambda pair: pair[1])
+        other.extra = tuple(extra)
         return other
 
     def clone(
@@ -182,10 +193,19 @@ class Mode:
 
     def watchers(self, maker: Any) -> tuple[Any, Any]:
         """Callbacks ``(index, node, thunk)`` before and after each node, or None."""
-        return None, None
+        return getattr(self.linker, "wrapper", None), None
 
     def after_make(self, function: Any) -> None:
         """Called with each function that was made."""
+
+
+def _of_query(query: Any) -> Optimizer:
+    """What a Query of rewrites asks for: a level of ours, and tags."""
+    from theano.rewrite.databases import level_of
+
+    level = level_of(query.include)
+    own = frozenset(query.include) - {level}
+    return Optimizer(str(level), own, frozenset(query.exclude), frozenset(query.require))
 
 
 def _with_flags(optimizer: Any) -> Any:
@@ -253,3 +273,11 @@ _LOADED: Final = {
     "NanGuardMode": ("theano.compile.nanguardmode", "NanGuardMode"),
     "MonitorMode": ("theano.compile.monitormode", "MonitorMode"),
 }
+
+
+def __getattr__(name: str) -> Any:
+    if name == "optdb":  # loaded when asked for: most programs register nothing
+        from theano.rewrite.databases import optdb
+
+        return optdb
+    raise AttributeError(f"module 'theano.compile.mode' has no attribute {name!r}")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from theano.compile.io import Param as Param
 from theano.compile.io import SymbolicOutput
 from theano.graph.nodes import Apply, Variable
 from theano.graph.shared import SharedVariable, TensorSharedVariable

@@ -9,6 +9,7 @@ means that the function is compiled the normal way, and the plan made anew.
 from __future__ import annotations
 
 import base64
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +76,14 @@ def _plain(mode: Any) -> bool:
         and not mode.linker.program
         and not getattr(mode, "extra", ())
         and not FOREIGN
+        and not _registered()
     )
+
+
+def _registered() -> bool:
+    """Whether users registered rewrites; nobody did as long as nobody asked for ``optdb``."""
+    databases = sys.modules.get("theano.rewrite.databases")
+    return databases is not None and any(databases.optdb.users())
 
 
 def _mode_text(mode: Any) -> str:

@@ -34,11 +34,22 @@ class Step:
 
 
 class Thunk:
-    """What MonitorMode's callbacks are given: one-element lists of the node's values."""
+    """What MonitorMode's callbacks are given: one-element lists of the node's values.
 
-    def __init__(self, inputs: list[list[Any]], outputs: list[list[Any]]) -> None:
+    Calling it computes the outputs; if nobody did, that happens after ``before``.
+    """
+
+    def __init__(
+        self, inputs: list[list[Any]], outputs: list[list[Any]], run: Callable[[], None]
+    ) -> None:
         self.inputs = inputs
         self.outputs = outputs
+        self._run = run
+        self.done = False
+
+    def __call__(self) -> None:
+        self.done = True
+        self._run()
 
 
 class Reference:
@@ -133,15 +144,20 @@ class Reference:
         self, index: int, node: Apply, args: list[Any], cells: list[list[Any]], shown: list[Any]
     ) -> None:
         """Run a node, watched; ``shown`` are its inputs' values as an error shows them."""
-        thunk = None
-        if self.before is not None or self.after is not None:
-            thunk = Thunk([[value] for value in args], cells)
-        try:
-            if self.before is not None:
-                self.before(index, node, thunk)
+
+        def run() -> None:
             _perform(node, args, cells)
             for variable, cell in zip(node.outputs, cells, strict=True):
                 cell[0] = checked(variable, cell[0], node)
+
+        thunk = None
+        if self.before is not None or self.after is not None:
+            thunk = Thunk([[value] for value in args], cells, run)
+        try:
+            if self.before is not None:
+                self.before(index, node, thunk)
+            if thunk is None or not thunk.done:
+                run()
         except Exception as error:
             raise_with_op(error, node, index, shown)
         if self.after is not None:

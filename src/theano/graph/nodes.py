@@ -168,7 +168,8 @@ class Variable:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        state.pop("_fn_cache", None)
+        for private in ("_fn_cache", "fgraph", "clients"):
+            state.pop(private, None)
         if not config.pickle_test_value and hasattr(self.tag, "test_value"):
             state["tag"] = copy.copy(self.tag)
             del state["tag"].test_value
@@ -293,6 +294,7 @@ class Apply:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state.pop("_uses", None)
+        state.pop("fgraph", None)
         state.update(op=self.op, inputs=self.inputs, outputs=self.outputs, tag=self.tag)
         return state
 
@@ -373,7 +375,25 @@ class Op:
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]],
                 params: Any = None) -> None:  # fmt: skip
         """Compute: put output ``i`` into ``output_storage[i][0]``."""
-        raise MethodNotDefined("perform", type(self), type(self).__name__)
+        if type(self).make_thunk is Op.make_thunk:
+            raise MethodNotDefined("perform", type(self), type(self).__name__)
+        from theano.graph.thunks import run
+
+        run(node, inputs, output_storage)
+
+    def make_thunk(self, node: Apply, storage_map: Any, compute_map: Any = None,
+                   no_recycling: Any = (), impl: str | None = None) -> Any:  # fmt: skip
+        """A function without arguments that runs ``node``; ``storage_map[v]`` is ``v``'s cell.
+
+        Ops of old define it in place of ``perform``; it is called for each run of the node then.
+        """
+        from theano.graph.thunks import of_perform
+
+        self.prepare_node(node, storage_map, compute_map, impl)
+        return of_perform(node, storage_map, compute_map)
+
+    def prepare_node(self, node: Apply, storage_map: Any, compute_map: Any, impl: Any) -> None:
+        """Called before a thunk is made; does nothing unless a subclass says so."""
 
     def L_op(self, inputs: Sequence[Variable], outputs: Sequence[Variable],
              output_grads: Sequence[Variable]) -> Sequence[Any]:  # fmt: skip
@@ -387,6 +407,13 @@ class Op:
     def R_op(self, inputs: Sequence[Variable], eval_points: Sequence[Any]) -> Sequence[Any]:
         """Outputs' directional derivatives along ``eval_points`` (None: a zero direction)."""
         raise NotImplementedError(f"{self} has no R-operator: define R_op")
+
+    def get_params(self, node: Apply) -> Any:
+        """The last argument of ``perform`` of an op with a ``params_type``: fields from here."""
+        kind = getattr(self, "params_type", None)
+        if not hasattr(kind, "get_params"):
+            raise MethodNotDefined("get_params", type(self), type(self).__name__)
+        return kind.get_params(self)  # type: ignore[union-attr]
 
     def do_constant_folding(self, node: Apply) -> bool:
         """Whether this op may be computed at compile time when its inputs are constants."""

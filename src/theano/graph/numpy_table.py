@@ -187,6 +187,7 @@ UFUNCS: Final[Mapping[str, Builder]] = {
     "floor_divide": "int_div", "remainder": "mod", "power": "pow", "float_power": "pow",
     "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq",
     "not_equal": "neq", "bitwise_and": "and_", "bitwise_or": "or_", "bitwise_xor": "xor",
+    "bitwise_left_shift": "left_shift", "bitwise_right_shift": "right_shift",
     "logical_and": _logical("and_"), "logical_or": _logical("or_"),
     "logical_xor": _logical("xor"), "logical_not": _logical("invert"), "isfinite": _isfinite,
     "logaddexp": _logaddexp, "cbrt": _cbrt, "hypot": _hypot, "expit": "sigmoid",

@@ -200,6 +200,8 @@ class TensorOperators(NumpyProtocols):
     __and__ = _binary("and_", "&")
     __or__ = _binary("or_", "|")
     __xor__ = _binary("xor", "^")
+    __lshift__ = _binary("left_shift", "<<")
+    __rshift__ = _binary("right_shift", ">>")
     __radd__ = _reflected("add", "+")
     __rsub__ = _reflected("sub", "-")
     __rmul__ = _reflected("mul", "*")
@@ -211,6 +213,8 @@ class TensorOperators(NumpyProtocols):
     __rand__ = _reflected("and_", "&")
     __ror__ = _reflected("or_", "|")
     __rxor__ = _reflected("xor", "^")
+    __rlshift__ = _reflected("left_shift", "<<")
+    __rrshift__ = _reflected("right_shift", ">>")
 
     def __divmod__(self, other: Any) -> Any:
         return apply("int_div", self, other), apply("mod", self, other)

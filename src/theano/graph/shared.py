@@ -82,6 +82,14 @@ class SharedVariable(Variable):
         else:
             self.container.data = 0 * self.container.storage[0]
 
+    def filter(self, value: Any, strict: bool = False, allow_downcast: bool | None = None) -> Any:
+        """``value`` as this variable would keep it; TypeError if it cannot."""
+        return self.type.filter(value, strict, allow_downcast)
+
+    def filter_update(self, update: Any) -> Any:
+        """An expression of this variable's type for an update; TypeError if there is none."""
+        return self.type.filter_variable(update)
+
     def clone(self) -> SharedVariable:
         """A variable that shares this one's storage."""
         other = self.__class__(self.name, self.type, None, container=self.container)

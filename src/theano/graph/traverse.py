@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from theano.graph.nodes import Apply, Constant, Variable
@@ -30,6 +30,40 @@ def toposort(outputs: Iterable[Variable], blockers: Collection[Variable] = ()) -
                 stack.pop()
                 order.append(node)
     return order
+
+
+def general_toposort(outputs: Iterable[Any], deps: Callable[[Any], Iterable[Any]]) -> list[Any]:
+    """All that ``outputs`` need, what is needed first; ``deps(x)`` is what ``x`` needs at once.
+
+    Raises ValueError where something needs itself.
+    """
+    order: list[Any] = []
+    state: dict[Any, bool] = {}  # True: all that it needs is in the order
+    stack = [(x, False) for x in reversed(list(outputs))]
+    while stack:
+        x, met = stack.pop()
+        if met:
+            state[x] = True
+            order.append(x)
+        elif x not in state:
+            state[x] = False
+            needs = list(deps(x))
+            if any(state.get(y) is False for y in needs):
+                raise ValueError(f"The graph has a cycle: {x} is needed before itself")
+            stack.append((x, True))
+            stack += [(y, False) for y in reversed(needs) if y not in state]
+    return order
+
+
+def ordered(nodes: Sequence[Apply], before: Mapping[Apply, Iterable[Apply]]) -> list[Apply]:
+    """``nodes`` in an order of execution in which each also follows those that ``before`` names."""
+    known = set(nodes)
+
+    def deps(node: Apply) -> list[Apply]:
+        needs = [v.owner for v in node.inputs if v.owner is not None]
+        return [other for other in (*needs, *before.get(node, ())) if other in known]
+
+    return general_toposort(nodes, deps)
 
 
 def ancestors(outputs: Iterable[Variable], blockers: Collection[Variable] = ()) -> list[Variable]:

@@ -93,13 +93,18 @@ _PASS_ON: Final[Mapping[str, Callable[[_Extents, Apply], Dims | None]]] = {
 }
 
 
-def check_roots(low: Context, outputs: Sequence[Variable], inputs: Sequence[Variable]) -> None:
-    """Check the extents of the roots of ``outputs``, a graph before rewriting."""
+#: The extents of a graph, its roots, and for each extent that something is demanded of, by which
+#: node.
+Written = tuple[_Extents, list[Variable], dict[Size, Apply]]
+
+
+def _written(outputs: Sequence[Variable], inputs: Sequence[Variable]) -> Written | None:
+    """What a graph before rewriting demands; None where nothing is."""
     nodes = traverse.toposort(outputs, inputs)
     if any(type(node.op).__name__ == "IfElse" for node in nodes):
-        return  # what a branch needs holds only where it is taken
+        return None  # what a branch needs holds only where it is taken
     if not any(len(node.inputs) > 1 and isinstance(node.op, Elemwise) for node in nodes):
-        return
+        return None
     given = set(inputs)
     roots = [*inputs, *(v for v in traverse.roots(outputs, inputs) if v not in given)]
     sizes = _Extents()
@@ -115,6 +120,47 @@ def check_roots(low: Context, outputs: Sequence[Variable], inputs: Sequence[Vari
         for atom in pair
         if isinstance(atom, Size)
     }
+    return sizes, roots, reasons
+
+
+#: Places that must have one extent: a number or None, and (position of an input, axis), where an
+#: axis of None means that the input itself is the extent.
+Equal = tuple[int | None, tuple[tuple[int, int | None], ...]]
+
+
+def equal_extents(outputs: Sequence[Variable], inputs: Sequence[Variable]) -> list[Equal]:
+    """Which extents of ``inputs`` the graph before rewriting needs to be equal."""
+    found = _written(outputs, inputs)
+    if found is None:
+        return []
+    sizes, roots, reasons = found
+    places: dict[Size, list[tuple[int, int | None]]] = {}
+    known: dict[Size, int] = {top: top.const for top in reasons if top.const is not None}
+    for position, variable in enumerate(roots):
+        atoms: list[tuple[int | None, Atom]] = list(enumerate(sizes.dims.get(variable, ())))
+        if variable in sizes.numbers:
+            atoms.append((None, sizes.numbers[variable]))
+        for axis, atom in atoms:
+            top = root(atom) if isinstance(atom, Size) else None
+            if top is None or top not in reasons:
+                continue
+            if position < len(inputs):
+                places.setdefault(top, []).append((position, axis))
+            elif isinstance(variable, Constant) and axis is not None:
+                known[top] = variable.data.shape[axis]
+    return [
+        (known.get(top), tuple(found))
+        for top, found in places.items()
+        if len(found) > 1 or top in known
+    ]
+
+
+def check_roots(low: Context, outputs: Sequence[Variable], inputs: Sequence[Variable]) -> None:
+    """Check the extents of the roots of ``outputs``, a graph before rewriting."""
+    found = _written(outputs, inputs)
+    if found is None:
+        return
+    sizes, roots, reasons = found
     firsts: dict[Size, Atom] = {}
     for atom, here in _atoms(low, sizes, roots):
         top = root(atom)

@@ -59,6 +59,7 @@ ultra_fast_sigmoid = OPS["ultra_fast_sigmoid"]
 
 lt, gt, le, ge, eq, neq = (OPS[n] for n in ("lt", "gt", "le", "ge", "eq", "neq"))
 and_, or_, xor, invert = OPS["and_"], OPS["or_"], OPS["xor"], OPS["invert"]
+left_shift, right_shift = OPS["left_shift"], OPS["right_shift"]
 
 erf, erfc, erfcx = OPS["erf"], OPS["erfc"], OPS["erfcx"]
 erfinv, erfcinv = OPS["erfinv"], OPS["erfcinv"]
@@ -75,10 +76,12 @@ second, tensor_copy = OPS["second"], OPS["identity"]
 ALIASES = {
     "fill": second, "tensor_copy": tensor_copy, "floor_div": int_div, "power": pow,
     "square": sqr, "where": switch, "bitwise_and": and_, "bitwise_or": or_, "bitwise_xor": xor,
-    "bitwise_not": invert, "conjugate": conj,
+    "bitwise_not": invert, "bitwise_left_shift": left_shift, "bitwise_right_shift": right_shift,
+    "conjugate": conj,
 }  # fmt: skip
 fill, floor_div, power, square, where = second, int_div, pow, sqr, switch
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 isnan_, isinf_ = OPS["isnan"], OPS["isinf"]
 
 

@@ -250,6 +250,7 @@ def _array_index(entry: Any) -> Any:
         return index
     if index.type.ndim == 0:
         return spec.scalar_index(index)
+    index = spec.signed(index)
     if index.type.dtype not in spec.INDEX_DTYPES:
         raise TypeError(f"index must be integers or a boolean mask, got {index} of {index.type}")
     return index

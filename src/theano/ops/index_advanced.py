@@ -128,7 +128,7 @@ def _write(node: Apply, x: Any, where: Any, y: Any) -> Any:
 def _index_array(index: Any) -> Any:
     if isinstance(index, (list, tuple)) and not index:
         index = np.zeros(0, dtype="int64")
-    index = as_tensor_variable(index)
+    index = spec.signed(as_tensor_variable(index))
     if index.type.dtype not in spec.INDEX_DTYPES:
         raise TypeError(f"index must be integers, got {index} of type {index.type}")
     return index

@@ -14,6 +14,7 @@ import numpy as np
 
 from theano.core import dtypes
 from theano.graph.nodes import Type, Variable
+from theano.graph.registry import apply
 from theano.graph.tensor_type import TensorType
 from theano.ops import sizes
 from theano.ops.basic import as_tensor_variable, cast, constant
@@ -33,13 +34,20 @@ def parts(entry: slice) -> tuple[Any, Any, Any]:
     return entry.start, entry.stop, entry.step
 
 
+def signed(index: Any) -> Any:
+    """An integer index of a dtype that fits into int64; what is beyond that stays too large."""
+    if getattr(index.type, "dtype", None) != "uint64":
+        return index
+    return cast(apply("minimum", index, np.uint64(np.iinfo("int64").max)), "int64")
+
+
 def scalar_index(value: Any) -> Any:
     """An int, NumPy integer or 0-d integer variable as an index variable; TypeError else."""
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"an index must be an integer, not the bool {value}")
     if isinstance(value, (int, np.integer)):
         return constant(np.int64(value))
-    x = as_tensor_variable(value)
+    x = signed(as_tensor_variable(value))
     if x.type.ndim != 0 or x.type.dtype not in INDEX_DTYPES:
         raise TypeError(f"Expected an integer index, got {x} of type {x.type}")
     known = sizes.known(x)

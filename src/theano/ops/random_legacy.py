@@ -32,6 +32,12 @@ from theano.runtime.randomstate import copy_state
 
 Pair = tuple[Any, Any]
 
+_NO_GRADIENT = (
+    "There is no gradient through raw random numbers. Where they are to count as constants, say "
+    "so: theano.gradient.disconnected_grad(sample), or consider_constant=[sample]. A normal of "
+    "mean m and standard deviation s has one if it is written as m + s * normal(0, 1)."
+)
+
 
 class RandomFunction(TensorOp):
     """``fn(state, *args, size)`` as an op of (state, size vector, *args).
@@ -57,6 +63,7 @@ class RandomFunction(TensorOp):
     __props__: ClassVar[tuple[str, ...]] = ("fn", "outtype", "inplace", "ndim_added")
     lowering = "python"
     why = "the state is a NumPy object; uniforms and normals are drawn natively from within"
+    gradient_is_undefined = True  # also where the sample is of integers
 
     def __init__(
         self, fn: str | Callable[..., Any], outtype: Any, inplace: bool = False, ndim_added: int = 0
@@ -125,10 +132,7 @@ class RandomFunction(TensorOp):
         return False
 
     def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
-        return [
-            grad_undefined(self, i, x, "There is no gradient through raw random numbers.")
-            for i, x in enumerate(inputs)
-        ]
+        return [grad_undefined(self, i, x, _NO_GRADIENT) for i, x in enumerate(inputs)]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None, None]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from theano.ops.scalar import ScalarRow, as_given, bool_out, integers_out, to_upcast
+from theano.ops.scalar import ScalarRow, as_given, bool_out, integers_out, shifts_out, to_upcast
 
 
 def _compare(name: str, ref: Any, prim: str, infix: str, commutative: bool = False) -> ScalarRow:
@@ -20,6 +20,12 @@ def _bitwise(name: str, ref: Any, prim: str, infix: str) -> ScalarRow:
     return ScalarRow(
         name, 2, integers_out, ref, lambda k, x, y: k.apply(prim, x, y), commutative=True,
         associative=True, infix=(infix, -3, "either"),
+    )  # fmt: skip
+
+
+def _shift(name: str, ref: Any, prim: str, infix: str) -> ScalarRow:
+    return ScalarRow(
+        name, 2, shifts_out, ref, lambda k, x, y: k.apply(prim, x, y), infix=(infix, -3, "left"),
     )  # fmt: skip
 
 
@@ -44,6 +50,8 @@ ROWS = (
     _bitwise("and_", np.bitwise_and, "and", "&"),
     _bitwise("or_", np.bitwise_or, "or", "|"),
     _bitwise("xor", np.bitwise_xor, "xor", "^"),
+    _shift("left_shift", np.left_shift, "shl", "<<"),
+    _shift("right_shift", np.right_shift, "shr", ">>"),
     ScalarRow(
         "invert",
         1,

@@ -264,6 +264,13 @@ def integers_out(inputs: Sequence[str]) -> str:
     return dtypes.upcast(*inputs)
 
 
+def shifts_out(inputs: Sequence[str]) -> str:
+    """The upcast of all inputs, which must be integers; bool becomes int8; uint64 stays."""
+    refuse(inputs, FLOAT | COMPLEX, "bits of integers can be shifted; scale floats by T.exp2")
+    found = dtypes.NO_BOOL[dtypes.upcast(*inputs)]
+    return found if found in DISCRETE else "uint64"
+
+
 def bool_out(inputs: Sequence[str]) -> str:
     """bool."""
     return "bool"

@@ -43,6 +43,7 @@ _CLASS_NAMES: Final[Mapping[str, str]] = {
     "gammal": "GammaL", "sigmoid": "ScalarSigmoid", "softplus": "ScalarSoftplus",
     "ultra_fast_sigmoid": "UltraFastScalarSigmoid", "xlogx": "XlogX", "xlogy0": "XlogY0",
     "mul_without_zeros": "MulWithoutZeros",
+    "left_shift": "LeftShift", "right_shift": "RightShift",
     "sigmoid_binary_crossentropy": "SigmoidBinaryCrossentropy",
 }  # fmt: skip
 
@@ -50,7 +51,8 @@ _CLASS_NAMES: Final[Mapping[str, str]] = {
 _BASES: Final[Mapping[str, type[ScalarOp]]] = {
     **dict.fromkeys(("lt", "gt", "le", "ge", "eq", "neq"), LogicalComparison),
     **dict.fromkeys(("isnan", "isinf"), FixedLogicalComparison),
-    **dict.fromkeys(("and_", "or_", "xor"), BinaryBitOp), "invert": UnaryBitOp,
+    **dict.fromkeys(("and_", "or_", "xor", "left_shift", "right_shift"), BinaryBitOp),
+    "invert": UnaryBitOp,
 }  # fmt: skip
 
 

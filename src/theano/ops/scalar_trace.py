@@ -25,6 +25,7 @@ _UFUNCS: Final[Mapping[str, str]] = {
     "absolute": "abs", "fabs": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin",
     "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh",
     "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "divide": "div",
+    "left_shift": "shl", "right_shift": "shr",
     "equal": "eq", "expit": "sigmoid", "floor_divide": "idiv", "gammaln": "lgamma",
     "greater": "gt", "greater_equal": "ge", "invert": "not", "less": "lt", "less_equal": "le",
     "logical_and": "and", "logical_not": "not", "logical_or": "or", "logical_xor": "xor",
@@ -168,7 +169,7 @@ def _method(name: str, swap: bool = False) -> Callable[[Any, Any], Any]:
 for _symbol, _name in {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
     "floordiv": "floor_divide", "mod": "remainder", "pow": "power", "and": "bitwise_and",
-    "or": "bitwise_or", "xor": "bitwise_xor",
+    "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "left_shift", "rshift": "right_shift",
 }.items():  # fmt: skip
     setattr(Traced, f"__{_symbol}__", _method(_name))
     setattr(Traced, f"__r{_symbol}__", _method(_name, swap=True))

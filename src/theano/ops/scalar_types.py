@@ -24,6 +24,7 @@ from theano.ops.extents import SHARES_INPUT
 _BINARY: Final = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_div", "floordiv": "int_div",
     "mod": "mod", "pow": "pow", "and": "and_", "or": "or_", "xor": "xor",
+    "lshift": "left_shift", "rshift": "right_shift",
 }  # fmt: skip
 _COMPARE: Final = {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
 _UNARY: Final = {

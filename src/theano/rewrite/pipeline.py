@@ -7,6 +7,7 @@ changes (at most ``limit`` times). Old optimizer names map to sets of stages.
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -79,6 +80,10 @@ _STAGES: Final = frozenset({
 _OPT_IN: Final = frozenset({"unsafe", "local_ultra_fast_sigmoid", "local_hard_sigmoid"})
 
 
+#: users' rewrites at positions below these run before the first pass, and after the named one
+_FIRST: Final = 1.0
+_POSITIONS: Final = {"canonicalize": 1.25, "stabilize": 1.75, "specialize": 2.5}
+
 #: stages that tidy up what expansion makes
 _AFTER_EXPANSION: Final = frozenset({"useless", "shape", "specialize"})
 
@@ -94,6 +99,7 @@ def optimize(
     report: Report | None = None,
     expand: bool = True,
     whole: bool = True,
+    users: bool = True,
 ) -> list[Variable]:
     """Equivalent, cheaper and stabler expressions of ``outputs``; the given graph is not changed.
 
@@ -107,6 +113,7 @@ def optimize(
     report : filled with what happened.
     expand : replace, last of all, ops that are only notation for others (needed to lower).
     whole : the graph is a function's, not the step of a loop: make conditionals lazy.
+    users : run what users registered in ``optdb`` too.
 
     Rules of numerical stability run at every level: without them results would be wrong.
     """
@@ -124,6 +131,9 @@ def optimize(
     inputs = [hidden.get(v, v) for v in inputs]
     with change_flags(compute_test_value="off"), without_gc():
         passes = _passes(level, wanted)
+        done = _FIRST
+        span = (-math.inf, _FIRST)
+        results = _of_users(users, span, inputs, results, level, wanted, unwanted)
         for step in passes:
             if step.name == "specialize" and "scan" not in unwanted:
                 results = _loops(inputs, results, level, wanted, unwanted, report)
@@ -132,6 +142,10 @@ def optimize(
             if step.name not in unwanted:
                 rules = select(step.stages, wanted - _STAGES, unwanted)
                 results = _run(step, inputs, results, rules, unwanted, report)
+            span = (done, done := _POSITIONS.get(step.name, done))
+            results = _of_users(users, span, inputs, results, level, wanted, unwanted)
+        span = (done, math.inf)
+        results = _of_users(users, span, inputs, results, level, wanted, unwanted)
         if expand:
             results = _expanded(inputs, results, passes, wanted, unwanted, report)
         if whole:
@@ -163,6 +177,18 @@ def _loops(
     changed = _run(Pass("loops", FAST_RUN[1].stages), inputs, changed, rules, unwanted, report)
     # What only extents were needed of is not used any more.
     return keep_what_is_used(changed, inputs)
+
+
+def _of_users(
+    asked: bool, span: tuple[float, float], inputs: Sequence[Variable], outputs: list[Variable],
+    level: str | None, wanted: set[str], unwanted: set[str],
+) -> list[Variable]:  # fmt: skip
+    """What users registered for these positions; nobody did as long as nobody asked for optdb."""
+    databases = sys.modules.get("theano.rewrite.databases")
+    if databases is None or not asked:
+        return outputs
+    found: list[Variable] = databases.between(span, inputs, outputs, level, wanted, unwanted)
+    return found
 
 
 def _passes(level: str | None, wanted: set[str]) -> list[Pass]:

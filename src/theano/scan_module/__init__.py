@@ -10,8 +10,8 @@
 """
 
 from theano.scan_module import scan_op, scan_utils, scan_views
-from theano.scan_module.building import scan
 from theano.scan_module.checkpoints import scan_checkpoints
+from theano.scan_module.scan import scan
 from theano.scan_module.scan_utils import clone, until
 from theano.scan_module.scan_views import foldl, foldr, map, reduce
 from theano.updates import OrderedUpdates

@@ -8,10 +8,17 @@ from typing import Any
 from theano.compile.pfunc import clone
 from theano.graph import traverse
 from theano.graph.nodes import Variable
+from theano.graph.registry import apply
 from theano.ops.basic import as_tensor_variable
+from theano.ops.creation import AllocEmpty
+from theano.ops.index import getitem
+from theano.ops.index_set import set_subtensor
 from theano.updates import OrderedUpdates
 
-__all__ = ["clone", "equal_computations", "get_updates_and_outputs", "map_variables", "until"]
+__all__ = [
+    "clone", "equal_computations", "expand_empty", "get_updates_and_outputs", "infer_shape",
+    "map_variables", "until",
+]  # fmt: skip
 
 
 class until:
@@ -149,3 +156,53 @@ def _outputs(items: Sequence[Any]) -> list[Variable]:
                 f"of pairs) or `until(condition)`, or a tuple of these; got {item!r}."
             ) from error
     return found
+
+
+def infer_shape(
+    outs: Sequence[Variable], inputs: Sequence[Variable], input_shapes: Sequence[Any]
+) -> list[Any]:
+    """The extents of ``outs``, given those of ``inputs``: a list of tuples; None for no arrays.
+
+    >>> import theano.tensor as T
+    >>> x = T.dmatrix("x")
+    >>> n, m = T.lscalars("n", "m")
+    >>> [[str(v) for v in shape] for shape in infer_shape([T.exp(x).T], [x], [(n, m)])]
+    [['m', 'n']]
+    """
+    from theano.graph.fgraph import FunctionGraph
+    from theano.rewrite.shape_feature import ShapeFeature
+
+    feature = ShapeFeature()
+    for variable, shape in zip(inputs, input_shapes, strict=True):
+        feature.set_shape(variable, shape)
+    graph = FunctionGraph([], [], clone=False)
+    for node in traverse.toposort(outs, inputs):
+        feature.on_import(graph, node, "infer_shape")
+    return [feature.known(v) for v in outs]
+
+
+def expand_empty(tensor_var: Variable, size: Any) -> Variable:
+    """``tensor_var`` with ``size`` more rows, whose values are arbitrary.
+
+    >>> import theano.tensor as T
+    >>> expand_empty(T.constant([1.0, 2.0]), 3).eval().shape
+    (5,)
+    """
+    if size == 0:
+        return tensor_var
+    rows = [apply("shape_i", tensor_var, i) for i in range(tensor_var.type.ndim)]
+    made = AllocEmpty(tensor_var.type.dtype)(rows[0] + size, *rows[1:])
+    filled: Variable = set_subtensor(getitem(made, slice(None, rows[0])), tensor_var)
+    return filled
+
+
+def __getattr__(name: str) -> Any:
+    advice = ""
+    if name == "scan_args":
+        advice = (
+            ": it described the arguments of Theano's loops. Here `node.op.form` of a loop's node "
+            "says which input is what (theano.ops.scan.Form)"
+        )
+    raise AttributeError(
+        f"module 'theano.scan_module.scan_utils' has no attribute {name!r}{advice}"
+    )

@@ -1,10 +1,21 @@
 """``theano.compat``: Python 2 and 3 once met here."""
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from functools import cmp_to_key, partial
 
+from . import six
+
 PY3 = True
-imap, izip = map, zip
+ifilter, imap, izip = filter, map, zip
 reload = None
 
-__all__ = ["PY3", "OrderedDict", "cmp_to_key", "imap", "izip", "partial"]
+
+def cmp(a, b):
+    """-1, 0 or 1."""
+    return (a > b) - (a < b)
+
+
+__all__ = [
+    "PY3", "OrderedDict", "cmp", "cmp_to_key", "defaultdict", "ifilter", "imap", "izip", "partial",
+    "six",
+]  # fmt: skip

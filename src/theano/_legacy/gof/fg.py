@@ -3,4 +3,9 @@
 from theano.core.errors import InconsistencyError, MissingInputError
 from theano.graph.fgraph import FunctionGraph
 
-__all__ = ["FunctionGraph", "InconsistencyError", "MissingInputError"]
+
+class CachedConstantError(Exception):
+    """Raised by Theano for a cached constant in a graph; constants may be shared here."""
+
+
+__all__ = ["CachedConstantError", "FunctionGraph", "InconsistencyError", "MissingInputError"]

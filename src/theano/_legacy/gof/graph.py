@@ -1,16 +1,18 @@
 """``theano.gof.graph``: nodes and walks over them."""
 
 from collections import deque
+from contextlib import contextmanager
 
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.text import expression
-from theano.graph.traverse import ancestors, inputs
+from theano.graph.traverse import ancestors, general_toposort, inputs
 
 __all__ = [
-    "Apply", "Constant", "Variable", "ancestors", "as_string", "clone", "inputs", "io_toposort",
-    "is_in_ancestors", "is_same_graph", "list_of_nodes", "ops", "orphans", "stack_search",
-    "variables", "variables_and_orphans",
+    "Apply", "Constant", "Variable", "ancestors", "as_string", "clone", "clone_get_equiv",
+    "general_toposort", "inputs", "io_toposort", "is_in_ancestors", "is_same_graph",
+    "list_of_nodes", "nodes_constructed", "ops", "orphans", "stack_search", "variables",
+    "variables_and_orphans", "view_roots",
 ]  # fmt: skip
 
 
@@ -22,7 +24,8 @@ def is_same_graph(var1, var2, givens=None):
 
 def io_toposort(inputs, outputs, orderings=None, clients=None):
     """The Applys between ``inputs`` and ``outputs``, in an order of execution."""
-    return traverse.toposort(outputs, inputs)
+    order = traverse.toposort(outputs, inputs)
+    return traverse.ordered(order, orderings) if orderings else order
 
 
 def list_of_nodes(inputs, outputs):
@@ -58,6 +61,37 @@ def clone(i, o, copy_inputs=True):
     """Copies of the inputs and outputs of a graph."""
     new_inputs, new_outputs, _ = traverse.clone(i, o, copy_inputs)
     return new_inputs, new_outputs
+
+
+def clone_get_equiv(inputs, outputs, copy_inputs=True, copy_orphans=True, memo=None):
+    """The map from the variables and nodes between ``inputs`` and ``outputs`` to copies of them."""
+    _, _, found = traverse.clone(inputs, outputs, copy_inputs)
+    pairs = [(old.owner, new.owner) for old, new in found.items() if old.owner is not None]
+    memo = {} if memo is None else memo
+    memo.update({v: v for v in orphans(inputs, outputs)} | found | dict(pairs))
+    return memo
+
+
+@contextmanager
+def nodes_constructed():
+    """``with nodes_constructed() as new:`` lists the results of the nodes made inside."""
+    found, init = [], Apply.__init__
+
+    def noting(self, op, inputs, outputs):
+        init(self, op, inputs, outputs)
+        found.extend(outputs)
+
+    Apply.__init__ = noting
+    try:
+        yield found
+    finally:
+        Apply.__init__ = init
+
+
+def view_roots(node):
+    """The variables whose memory ``node``, a variable, shows as it says of itself."""
+    shown = getattr(getattr(node.owner, "op", None), "view_map", {}).get(node.index, ())
+    return [root for i in shown for root in view_roots(node.owner.inputs[i])] or [node]
 
 
 def as_string(i, o, leaf_formatter=str, node_formatter=None):

@@ -6,7 +6,12 @@ from theano.graph.nodes import Type
 
 PureType = Type
 
+
+class CLinkerType:
+    """What types of old offer C code through: it is never asked for."""
+
+
 __all__ = [
-    "CDataType", "CEnumType", "EnumList", "EnumType", "Generic", "PureType", "SingletonType",
-    "Type", "generic",
+    "CDataType", "CEnumType", "CLinkerType", "EnumList", "EnumType", "Generic", "PureType",
+    "SingletonType", "Type", "generic",
 ]  # fmt: skip

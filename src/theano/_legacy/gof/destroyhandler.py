@@ -1,0 +1,5 @@
+"""``theano.gof.destroyhandler``."""
+
+from theano.graph.features import DestroyHandler
+
+__all__ = ["DestroyHandler"]

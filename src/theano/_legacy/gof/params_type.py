@@ -1,0 +1,5 @@
+"""``theano.gof.params_type``."""
+
+from theano.graph.params import Params, ParamsType
+
+__all__ = ["Params", "ParamsType"]

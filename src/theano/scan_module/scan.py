@@ -1,0 +1,5 @@
+"""``scan``, under its old address."""
+
+from theano.scan_module.building import scan
+
+__all__ = ["scan"]
