@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
-from cases import CASES
+from all_workloads import CASES
 from peers import Setup
 from workloads import SHRINK
 

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from cases import CASES
+from all_workloads import CASES
 from memory import peak_mb
 from workloads import Bind, Case
 
