@@ -8,7 +8,9 @@ import cases
 import numpy as np
 import pytest
 
+import theano
 import theano.ops.reduce as R
+import theano.tensor as T
 from theano.autodiff.reverse import grad
 from theano.core.config import change_flags
 from theano.graph.tensor_type import TensorType
@@ -254,3 +256,23 @@ def test_r_op_is_the_directional_derivative(name):
     step = 1e-6
     high, low = (NUMPY[name](a + s * b, axis=1) for s in (step, -step))
     np.testing.assert_allclose(got, (high - low) / (2 * step), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, 8, 23])
+def test_extremes_over_rows_with_nan_and_infinities(rows: int, dtype: str) -> None:
+    x = T.TensorType(dtype, (False, False))("x")
+    f = theano.function([x], [x.max(axis=0), x.min(axis=0), abs(x).max(axis=0) - x.min(axis=0)])
+    rng = np.random.default_rng(rows)
+    for columns in (1, 7, 32, 70):
+        plain = rng.normal(size=(rows, columns)).astype(dtype)
+        for strange in ([], [np.nan], [np.inf, -np.inf], [-np.inf], [np.nan, np.inf, -np.inf]):
+            value = plain.copy()
+            for number in strange:
+                value[rng.integers(rows), rng.integers(columns)] = number
+            with np.errstate(invalid="ignore"):
+                low = value.min(axis=0)
+                expected = value.max(axis=0), low, abs(value).max(axis=0) - low
+            for a, b in zip(f(value), expected, strict=True):
+                np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(f(np.full((9, 40), -np.inf, dtype))[0], np.full(40, -np.inf))

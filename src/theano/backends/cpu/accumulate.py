@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from theano.backends.cpu import prims
@@ -40,6 +41,28 @@ def _both(e: Emitter, kind: str, dtype: str, old: str, new: str) -> str:
     if kind in _EXTREMES and dtype.startswith("float"):
         return e.intrinsic(_EXTREMES[kind], REGISTER_TYPES[dtype], old, new, flags="nsz")
     return prims.emit(e, kind, dtype, [old, new])
+
+
+def is_extreme(kind: str, dtype: str) -> bool:
+    """Whether an accumulator is a maximum or minimum of floats."""
+    return kind in _EXTREMES and dtype.startswith("float")
+
+
+def better(e: Emitter, kind: str, dtype: str, old: str, new: str) -> str:
+    """The larger or smaller of two numbers, neither NaN: one instruction where NaN takes three."""
+    wins = e.fcmp("ogt" if kind == "max" else "olt", dtype, old, new)
+    return e.select(wins, dtype, old, new)
+
+
+def witness(e: Emitter, dtype: str, old: str, values: Sequence[str]) -> str:
+    """A sum that is NaN if one of ``values`` was: cheaper than comparisons, if infinities of both
+    signs may make it NaN, too."""
+    terms = [old, *values]
+    while len(terms) > 1:
+        pairs = zip(terms[::2], terms[1::2], strict=False)
+        added = [e.binary("fadd", e.type(dtype), a, b) for a, b in pairs]
+        terms = [*added, *terms[len(terms) & ~1 :]]
+    return terms[0]
 
 
 def later_wins(

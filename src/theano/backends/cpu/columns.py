@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from theano.backends.cpu import memory
 from theano.backends.cpu.accumulate import (
-        combined,
+    better,
+    combined,
+    is_extreme,
     later_wins,
     start_value,
-)  # fmt: skip
+    witness,
+)
 from theano.backends.cpu.body import Body, Place, Value
 from theano.backends.cpu.driver import (
     advance,
@@ -126,20 +129,30 @@ class Columns:
                 self._put(s, [*zero, best], position)
             return []
 
-        f.loop("0", f.i64("sub", stop, start), lanes, [], begin)
         step = self._step()
         done = f.s.emit(f"and i64 {rows}, {-step}") if step > 1 else rows
         span = f.i64("sub", stop, start)
         middle = f.i64("add", start, f.s.emit(f"and i64 {span}, {-lanes}"))
 
-        def strip(number: str, carried: list[str]) -> list[str]:
-            near = [self._row(f.i64("add", number, str(i))) for i in range(step)]
-            self._across(start, middle, near)
-            return []
+        def strips(quick: str) -> list[str]:
+            def strip(number: str, carried: list[str]) -> list[str]:
+                near = [self._row(f.i64("add", number, str(i))) for i in range(step)]
+                return self._across(start, middle, near, carried)
 
-        f.loop("0", done, step, [], strip)
+            f.loop("0", span, lanes, [], begin)
+            zero = [(self.e.type(quick), self.e.const(quick, 0.0))] if quick else []
+            return f.loop("0", done, step, zero, strip)
+
+        dtype = self._extremes()
+        for seen in strips(dtype):
+            f.when(self.e.any(self.e.fcmp("uno", dtype, seen, seen)), [], lambda: strips(""))
         self._rest(rows, done, start, middle, stop)
         self._finish(start, stop)
+
+    def _extremes(self) -> str:
+        """The dtype of maxima that are first taken as if there were no NaN, or nothing."""
+        kinds = {d for s in self.accs if is_extreme(s.kind, d := self.dtypes[s.value])}
+        return kinds.pop() if len(kinds) == 1 and self._step() > 1 else ""
 
     def _step(self) -> int:
         """How many rows are taken per pass."""
@@ -177,30 +190,38 @@ class Columns:
 
         f.loop(f.select(left, "i64", start, middle), stop, lanes, [], strip)
 
-    def _across(self, start: str, stop: str, near: list[Near]) -> None:
-        """Accumulate some rows over the columns [start, stop), whole vectors."""
+    def _across(self, start: str, stop: str, near: list[Near], carried: list[str]) -> list[str]:
+        """Accumulate some rows over the columns [start, stop), whole vectors.
+
+        ``carried``: empty, or a sum that is NaN if some value was; extremes are then taken quickly.
+        """
         f, lanes = self.f, self.plan.lanes
 
         def point(position: str, carried: list[str]) -> list[str]:
             place = f.i64("sub", position, start)
             state = {s.out: self._get(s, place) for s in self.accs}
+            met: list[str] | None = [] if carried else None
             for row in near:
-                self._point(row, position, None, state)
+                self._point(row, position, None, state, met)
             for s in self.accs:
                 self._put(s, state[s.out], place)
-            return []
+            return [witness(self.e, self._extremes(), c, met or ()) for c in carried]
 
         def pair(position: str, carried: list[str]) -> list[str]:
             return point(f.i64("add", position, str(lanes)), point(position, carried))
 
         span = f.s.emit(f"and i64 {f.i64('sub', stop, start)}, {-2 * lanes}")
         even = f.i64("add", start, span)
-        f.loop(start, even, 2 * lanes, [], pair)
-        f.loop(even, stop, lanes, [], point)
+        kind = [self.e.type(self._extremes())] if carried else []
+        carried = f.loop(start, even, 2 * lanes, list(zip(kind, carried, strict=True)), pair)
+        return f.loop(even, stop, lanes, list(zip(kind, carried, strict=True)), point)
 
     def _point(
-        self, row: Near, position: str, mask: str | None, state: dict[str, list[str]]
-    ) -> None:
+        self, row: Near, position: str, mask: str | None, state: dict[str, list[str]],
+        met: list[str] | None = None,
+    ) -> None:  # fmt: skip
+        """Accumulate one vector of a row. With ``met``, extremes are noted there, and taken as if
+        none were NaN."""
         number, at, pointers = row
         body = self._body(pointers, position, mask)
         body.indices = at
@@ -211,6 +232,9 @@ class Columns:
                 row = self.f.s.emit(f"trunc i64 {number} to i32")
                 new = [self.e.broadcast("i32", row), value]
                 state[s.out] = later_wins(self.e, s, dtype, "int32", old, new)
+            elif met is not None and dtype == self._extremes() and is_extreme(s.kind, dtype):
+                state[s.out] = [better(self.e, s.kind, dtype, old[0], value)]
+                met.append(value)
             else:
                 state[s.out] = combined(self.e, s.kind, dtype, old[0], value)
 
