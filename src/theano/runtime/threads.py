@@ -12,8 +12,8 @@ Native interface: ``void th_parallel(ptr pool, ptr fn, ptr ctx, i64 chunks)`` ca
 ``i64 th_launch(ptr pool, ptr fn, ptr ctx, ptr own, i64 outer, i64 inner, i64 weight, i64 align,
 i64 how)`` decides how a kernel's work is split, never by the number of threads where results could
 depend on it: into at most 64 chunks, either of the ``outer`` positions or of the ``inner`` ones in
-multiples of ``align`` (``how``: 0 either, 1 inner, 2 outer, 3 inner, but not at all where there is
-one thread). It leaves the size of a chunk and 0 (outer) or 1 (inner) in ``own``, runs the chunks
+multiples of ``align`` (``how``: 0 either, 1 inner, 2 outer, 3 inner, one chunk a
+thread). It leaves the size of a chunk and 0 (outer) or 1 (inner) in ``own``, runs the chunks
 and returns how many there were.
 """
 
@@ -377,9 +377,9 @@ entry:
   %few = call i64 @llvm.smin.i64(i64 %parts, i64 64)
   %wanted.any = call i64 @llvm.smax.i64(i64 %few, i64 1)
   %stripes = icmp eq i64 %how, 3
-  %alone = icmp eq i64 %workers, 0
-  %undivided = and i1 %stripes, %alone
-  %wanted = select i1 %undivided, i64 1, i64 %wanted.any
+  %hands = add i64 %workers, 1
+  %wide = call i64 @llvm.smin.i64(i64 %wanted.any, i64 %hands)
+  %wanted = select i1 %stripes, i64 %wide, i64 %wanted.any
   %enough = shl i64 %wanted, 1
   %many = icmp sge i64 %outer, %enough
   %free = icmp eq i64 %how, 0

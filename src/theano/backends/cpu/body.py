@@ -51,7 +51,7 @@ class Body:
         self.position = "0"
         self.mask: str | None = None
         self.dump = ""
-        self.ahead = 0  # bytes: what will be loaded so much later is asked for now
+        self.ahead: dict[str, str] = {}  # operand -> bytes: what is so far ahead is asked for now
         self.part: tuple[str, str] | None = None  # scatters: first place, and how many
         self.accumulate: Callable[[ir.Accumulate, str], None] | None = None
 
@@ -131,9 +131,10 @@ class Body:
         if place.unit:
             pointer = f.pointer(place.pointer, f.i64("mul", self.position, str(size)))
             if self.mask is None:
-                if self.ahead and size * e.lanes >= memory.CACHE_LINE // 2:
+                if operand.name in self.ahead and size * e.lanes >= memory.CACHE_LINE // 2:
+                    later = f.pointer(pointer, self.ahead[operand.name])
                     for offset in range(0, size * e.lanes, memory.CACHE_LINE):
-                        memory.emit_prefetch(f.s, f.pointer(pointer, str(self.ahead + offset)))
+                        memory.emit_prefetch(f.s, f.pointer(later, str(offset)))
                 return memory.emit_load(e, operand.dtype, pointer)
             return memory.emit_masked_load(e, operand.dtype, pointer, self.mask)
         pointer = f.pointer(place.pointer, f.i64("mul", self.position, place.stride))

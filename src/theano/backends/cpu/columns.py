@@ -28,10 +28,9 @@ from theano.backends.cpu.flow import Function, product
 from theano.backends.cpu.schedule import Plan
 from theano.kernel import ir
 
-TILE_BYTES = 1 << 15  # of accumulators on the stack
+TILE_BYTES = 1 << 14  # of accumulators on the stack; half where they are wider than 4 bytes
 ROWS = 4  # taken per pass
 SHORT = 12  # statements up to which some rows are taken, and two vectors of each, at a time
-AHEAD = 1 << 11  # bytes between asking for what is read, and using it
 MOST_ROWS = (1 << 31) - 1  # positions of the best are int32
 
 
@@ -52,7 +51,8 @@ def tile_width(plan: Plan) -> int:
     size = 0
     for s in plan.layout.accumulators:
         size += 4 * s.kind.startswith("arg") + memory.itemsize(dtypes[s.value])
-    return max(128, TILE_BYTES // max(1, size) // 64 * 64)
+    most = TILE_BYTES if size <= 4 else TILE_BYTES // 2
+    return max(128, most // max(1, size) // 64 * 64)
 
 
 def render_columns(plan: Plan, symbol: str, module: Emitter) -> str:
@@ -81,6 +81,7 @@ class Columns:
         self.where: dict[str, str] = {}
         self.pointers: dict[str, str] = {}
         self.inner: list[str] = []
+        self.ahead: dict[str, str] = {}
 
     def render(self) -> str:
         """The function."""
@@ -97,6 +98,7 @@ class Columns:
         (width,) = extents_of(f, layout, (self.axis,))
         first, end, start, stop = chunk_ranges(f, layout, product(f, others), width)
         rows = product(f, self.inner)
+        self._look_ahead()
 
         def outer(flat: str, carried: list[str]) -> list[str]:
             self.where = dict(zip(kernel.outer[:-1], decompose(f, flat, others), strict=True))
@@ -113,6 +115,15 @@ class Columns:
         f.loop(first, end, 1, [], outer)
         f.lines.append("  ret void")
         return f.text(f"internal void @{self.symbol}(ptr %ctx, i64 %chunk)")
+
+    def _look_ahead(self) -> None:
+        """Rows are asked for while those that many before are read."""
+        step, axis = self._step(), self.kernel.inner[-1]
+        if step > 1:
+            for o in self.kernel.operands:
+                if o.mode == "in" and axis in o.axes:
+                    stride = self.f.word("%ctx", self.layout.stride(o.name, axis))
+                    self.ahead[o.name] = self.f.i64("mul", stride, str(step))
 
     def _row(self, number: str) -> Near:
         """Positions and pointers of a row of the inner axes."""
@@ -247,7 +258,7 @@ class Columns:
         body = Body(self.f, self.e, self.layout, self.env)
         body.places = {name: Place(p) for name, p in pointers.items()}
         body.axis, body.position, body.mask = self.axis, position, mask
-        body.ahead = AHEAD if mask is None and len(self.loop.body) <= SHORT else 0
+        body.ahead = self.ahead if mask is None else {}
         return body
 
     def _finish(self, start: str, stop: str) -> None:

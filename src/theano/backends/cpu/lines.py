@@ -293,7 +293,8 @@ class Lines:
 
     def _point(self, split: Split, row: Row, tile: Tile) -> Point:
         e, f = self.e, self.f
-        ahead = split.accumulators and self._streams(split)
+        streams = bool(split.accumulators) and self._streams(split)
+        ahead = {o.name: str(AHEAD) for o in self.plan.kernel.operands if streams}
 
         def run(position: str, mask: str | None, state: list[str]) -> list[str]:
             body = Body(f, e, self.layout, row.env)
@@ -301,7 +302,7 @@ class Lines:
             body.indices, body.axis = row.indices, self.plan.last
             body.position, body.mask, body.part = position, mask, self.part
             body.dump = self.dump
-            body.ahead = AHEAD if ahead else 0
+            body.ahead = ahead
             left = list(state)
             done: list[str] = []
 
