@@ -91,7 +91,11 @@ class GemmText(GemmKernels):
 
     def _declarations(self) -> str:
         reduce = f"@llvm.vector.reduce.fadd.v{self.lanes}f{8 * self.size}"
+        masked = f"v{self.lanes}f{8 * self.size}.p0"
+        lanes = f"<{self.lanes} x i1>"
         return "\n".join((
+            f"declare {self.vector} @llvm.masked.load.{masked}(ptr, i32, {lanes}, {self.vector})",
+            f"declare void @llvm.masked.store.{masked}({self.vector}, ptr, i32, {lanes})",
             "declare ptr @th_alloc(i64)",
             "declare void @th_free(ptr)",
             "declare void @th_parallel(ptr, ptr, ptr, i64)",

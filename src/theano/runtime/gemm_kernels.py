@@ -66,6 +66,29 @@ class GemmKernels:
         address = f.at(self.kind, pointer, index)
         f.do(f"store {self.vector} {value}, ptr {address}, align {self.size}")
 
+    def _first_lanes(self, f: Function, count: str) -> str:
+        """The condition of a vector's first ``count`` lanes."""
+        kind = f"<{self.lanes} x i64>"
+        one = f.op(f"insertelement {kind} poison, i64 {count}, i32 0")
+        mask = f"<{self.lanes} x i32> zeroinitializer"
+        wide = f.op(f"shufflevector {kind} {one}, {kind} poison, {mask}")
+        numbers = ", ".join(f"i64 {i}" for i in range(self.lanes))
+        return f.op(f"icmp slt {kind} <{numbers}>, {wide}")
+
+    def _masked_load(self, f: Function, pointer: str, lanes: str) -> str:
+        symbol = f"@llvm.masked.load.v{self.lanes}f{8 * self.size}.p0"
+        return f.op(
+            f"call {self.vector} {symbol}(ptr {pointer}, i32 {self.size}, "
+            f"<{self.lanes} x i1> {lanes}, {self.vector} zeroinitializer)"
+        )
+
+    def _masked_store(self, f: Function, value: str, pointer: str, lanes: str) -> None:
+        symbol = f"@llvm.masked.store.v{self.lanes}f{8 * self.size}.p0"
+        f.do(
+            f"call void {symbol}({self.vector} {value}, ptr {pointer}, i32 {self.size}, "
+            f"<{self.lanes} x i1> {lanes})"
+        )
+
     def _splat(self, f: Function, value: str) -> str:
         one = f.op(f"insertelement {self.vector} poison, {self.kind} {value}, i32 0")
         mask = f"<{self.lanes} x i32> zeroinitializer"
@@ -134,25 +157,25 @@ class GemmKernels:
         if tile.rows < _OFTEN:
             through_memory()
         else:
-            f.when(
-                f.both(
-                    f.op(f"icmp eq i64 %cols, {width}"), f.op("icmp eq i64 %sC1, 1"),
-                    f.op(f"fcmp une {self.kind} %beta, 0.0"),
-                ),
-                lambda: self._add_to_rows(f, tile, scaled),
-                through_memory,
-            )  # fmt: skip
+            fresh = f.op(f"fcmp oeq {self.kind} %beta, 0.0")
+            whole = f.both(f.op(f"icmp eq i64 %cols, {width}"), f.op("icmp eq i64 %sC1, 1"))
+            f.when(whole, lambda: f.when(
+                fresh, lambda: self._to_rows(f, tile, scaled, False),
+                lambda: self._to_rows(f, tile, scaled, True),
+            ), through_memory)  # fmt: skip
         f.do("ret void")
         return f.text()
 
-    def _add_to_rows(self, f: Function, tile: _Tile, scaled: list[str]) -> None:
-        """``C = tile + beta C`` for a whole tile, as `_write_back` computes it."""
-        beta = self._splat(f, "%beta")
+    def _to_rows(self, f: Function, tile: _Tile, scaled: list[str], add: bool) -> None:
+        """``C = tile + beta C`` or ``C = tile`` for a whole tile, as `_write_back` computes it."""
+        beta = self._splat(f, "%beta") if add else ""
         for r in range(tile.rows):
             row = f.at(self.kind, "%C", f.binary("mul", "%sC0", r))
             for v in range(tile.vectors):
-                old = self._load_vector(f, row, v * self.lanes)
-                total = self._fused(f, self.vector, beta, old, scaled[r * tile.vectors + v])
+                total = scaled[r * tile.vectors + v]
+                if add:
+                    old = self._load_vector(f, row, v * self.lanes)
+                    total = self._fused(f, self.vector, beta, old, total)
                 self._store_vector(f, total, row, v * self.lanes)
 
     def _write_back(self) -> str:
@@ -166,10 +189,22 @@ class GemmKernels:
         beta = self._splat(f, "%beta")
         whole = f.binary("and", "%cols", -self.lanes)
         vector_stop = f.op(f"select i1 {unit}, i64 {whole}, i64 0")
+        scalar_start = f.op(f"select i1 {unit}, i64 %cols, i64 0")
+        rest = f.binary("sub", "%cols", whole)
+        some = f.both(unit, f.op(f"icmp sgt i64 {rest}, 0"))
+        inside = self._first_lanes(f, rest)
 
         def row(r: str) -> None:
             source = f.at(self.kind, "%tile", f.binary("mul", r, "%width"))
             target = f.at(self.kind, "%C", f.binary("mul", r, "%sC0"))
+
+            def last() -> None:
+                value = self._load_vector(f, source, whole)
+                place = f.at(self.kind, target, whole)
+                old = self._masked_load(f, place, inside)
+                total = self._fused(f, self.vector, beta, old, value)
+                kept = f.op(f"select i1 {fresh}, {self.vector} {value}, {self.vector} {total}")
+                self._masked_store(f, kept, place, inside)
 
             def vectors(j: str) -> None:
                 value = self._load_vector(f, source, j)
@@ -192,7 +227,8 @@ class GemmKernels:
                 f.when(fresh, lambda: self._store(f, value, target, place), add)
 
             f.each(0, vector_stop, self.lanes, vectors)
-            f.each(vector_stop, "%cols", 1, scalars)
+            f.when(some, last)
+            f.each(scalar_start, "%cols", 1, scalars)
 
         f.each(0, "%rows", 1, row)
         f.do("ret void")
