@@ -372,3 +372,11 @@ def test_every_builder_that_methods_name_exists():
     names = [n for n in numpy_protocols.UFUNCS.values() if isinstance(n, str)]
     missing = [n for n in names if not registry.known(n)]
     assert missing == []
+
+
+def test_bits_without_an_integer_dtype_in_common_are_refused():
+    unsigned, signed = (T.TensorType(d, (False,))() for d in ("uint64", "int16"))
+    for combine in (T.or_, T.and_, T.xor):
+        with pytest.raises(TypeError, match="uint64 and int16 have no integer dtype in common"):
+            combine(unsigned, signed)
+    assert (unsigned | T.cast(signed, "uint64")).type.dtype == "uint64"

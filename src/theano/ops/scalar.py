@@ -261,7 +261,11 @@ def same_out_float(inputs: Sequence[str]) -> str:
 def integers_out(inputs: Sequence[str]) -> str:
     """The upcast of all inputs, which must be integers or bool."""
     refuse(inputs, FLOAT | COMPLEX, "bitwise operations take integers or bool; use T.and_ on bools")
-    return dtypes.upcast(*inputs)
+    found = dtypes.upcast(*inputs)
+    if found not in DISCRETE:
+        given = " and ".join(inputs)
+        raise TypeError(f"bits of {given} have no integer dtype in common: cast one of them")
+    return found
 
 
 def shifts_out(inputs: Sequence[str]) -> str:
