@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from shared import adam, options, parameter, pyplot, save
+from shared import adam, load_digits, options, parameter, pyplot, save
 
 import theano
 import theano.tensor as T
-from theano.cli import digits
 from theano.cli.progress import Progress
 from theano.tensor.nnet import conv2d, conv2d_transpose, leaky_relu, relu
 from theano.tensor.nnet.bn import batch_normalization_train
@@ -77,12 +76,7 @@ class Critic:
 def main(argv: Sequence[str] | None = None) -> list[tuple[float, float]]:
     """Train and draw; gives both costs of each epoch."""
     given = options(__doc__.splitlines()[0], argv)
-    try:
-        data = digits.load()
-    except digits.DigitsMissing as error:
-        raise SystemExit(str(error)) from error
-    if data.side != 28:
-        raise SystemExit(f"the networks are for images of 28 x 28 pixels: {digits.REMEDY}")
+    data = load_digits(side=28)
     rng = np.random.default_rng(given.seed)
     maps = 4 if given.fast else 32
     images = (data.train_x[:200] if given.fast else data.train_x).reshape(-1, 1, 28, 28)

@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from shared import adam, options, parameter, pyplot, save
+from shared import adam, load_digits, options, parameter, pyplot, save
 
 import theano
 import theano.tensor as T
-from theano.cli import digits
 from theano.cli.progress import Progress
 from theano.tensor.nnet import conv2d, dropout
 from theano.tensor.random import RandomStream
@@ -64,12 +63,7 @@ class Network:
 def main(argv: Sequence[str] | None = None) -> float:
     """Train and draw; gives the fraction of held-out digits that are read rightly."""
     given = options(__doc__.splitlines()[0], argv)
-    try:
-        data = digits.load()
-    except digits.DigitsMissing as error:
-        raise SystemExit(str(error)) from error
-    if data.side != 28:
-        raise SystemExit(f"the network is for images of 28 x 28 pixels: {digits.REMEDY}")
+    data = load_digits(side=28)
     rng = np.random.default_rng(given.seed)
     count = 600 if given.fast else len(data.train_x)
     maps, hidden = ((8, 16), 64) if given.fast else ((20, 50), 300)

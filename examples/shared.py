@@ -1,4 +1,4 @@
-"""What the examples share: options, Adam, pictures."""
+"""What the examples share: options, digits, Adam, pictures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 import theano
 import theano.tensor as T
+from theano.cli import digits
 
 
 def options(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -24,6 +25,17 @@ def options(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(argv)
     given.out.mkdir(parents=True, exist_ok=True)
     return given
+
+
+def load_digits(side: int | None = None) -> digits.Digits:
+    """Handwritten digits, of this side if one is named; without them it says what adds some."""
+    try:
+        data = digits.load()
+    except digits.DigitsMissing as error:
+        raise SystemExit(str(error)) from error
+    if side not in (None, data.side):
+        raise SystemExit(f"this example is for images of {side} x {side} pixels: {digits.REMEDY}")
+    return data
 
 
 def parameter(values: Any, name: str) -> Any:

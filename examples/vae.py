@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from shared import adam, options, parameter, pyplot, save
+from shared import adam, load_digits, options, parameter, pyplot, save
 
 import theano
 import theano.tensor as T
-from theano.cli import digits
 from theano.cli.progress import Progress
 from theano.tensor.random import RandomStream
 
@@ -64,10 +63,7 @@ def grid(images: Any, side: int, columns: int) -> Any:
 def main(argv: Sequence[str] | None = None) -> list[float]:
     """Train and draw; gives the cost of each epoch."""
     given = options(__doc__.splitlines()[0], argv)
-    try:
-        data = digits.load()
-    except digits.DigitsMissing as error:
-        raise SystemExit(str(error)) from error
+    data = load_digits()
     rng = np.random.default_rng(given.seed)
     images = data.train_x[:800] if given.fast else data.train_x
     side, pixels = data.side, images.shape[1]

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +41,15 @@ def _flags_stay_as_they_were() -> Iterator[None]:
     before = config.snapshot()
     yield
     config.restore(before)
+
+
+@pytest.fixture(scope="module")
+def device() -> Any:
+    """An OpenCL device; tests that ask for it are skipped where none works."""
+    pytest.importorskip("pyopencl", reason="the extra theano[opencl] is not installed")
+    from theano.backends.opencl.device import DeviceMissing, first_working
+
+    try:
+        return first_working()
+    except DeviceMissing as error:
+        pytest.skip(str(error))

@@ -26,13 +26,15 @@ GROUPS = [
     )
 ]
 
-#: Methods and attributes of every symbolic tensor.
+#: Attributes and methods of every symbolic tensor.
+ATTRIBUTES = listed("""
+    type name owner index tag auto_name ndim dtype broadcastable shape size T real imag
+""")
 METHODS = listed("""
-    type name owner index tag auto_name ndim dtype broadcastable shape size T real imag arccos
-    arccosh arcsin arcsinh arctan arctanh ceil cos cosh deg2rad rad2deg exp exp2 expm1 floor log
-    log10 log1p log2 sin sinh sqrt tan tanh trunc round clip conj conjugate sum prod mean var std
-    min max argmin argmax any all ptp norm trace reshape dimshuffle flatten ravel transpose
-    swapaxes squeeze repeat diagonal astype copy fill take choose compress sort argsort
+    arccos arccosh arcsin arcsinh arctan arctanh ceil cos cosh deg2rad rad2deg exp exp2 expm1
+    floor log log10 log1p log2 sin sinh sqrt tan tanh trunc round clip conj conjugate sum prod
+    mean var std min max argmin argmax any all ptp norm trace reshape dimshuffle flatten ravel
+    transpose swapaxes squeeze repeat diagonal astype copy fill take choose compress sort argsort
     searchsorted cumsum cumprod nonzero nonzero_values zeros_like ones_like dot eval transfer
     get_scalar_constant_value get_parents
 """)

@@ -93,7 +93,8 @@ def test_names_are_listed_once() -> None:
 )
 def test_methods_of_tensors(variable: Any) -> None:
     # `hasattr` would take an AttributeError inside of a property for a missing one.
-    missing = [name for name in names.METHODS if name not in dir(variable)]
+    wanted = names.ATTRIBUTES + names.METHODS
+    missing = [name for name in wanted if name not in dir(variable)]
     assert missing == []
 
 

@@ -12,35 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import each_mode, every_mode, value
 
 import theano
 import theano.tensor as T
 from theano.compile import UnusedInputError, get_default_mode
 from theano.core.config import change_flags
 from theano.core.errors import DisconnectedInputError
-
-MODES = {
-    "native": theano.Mode(linker="cvm", optimizer="fast_run"),
-    "reference": theano.Mode(linker="py", optimizer="fast_run"),
-}
-each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-EVERY_MODE = {
-    **MODES,
-    "compile": "FAST_COMPILE",
-    "native, not rewritten": theano.Mode(linker="cvm", optimizer=None),
-    "reference, not rewritten": theano.Mode(linker="py", optimizer=None),
-}
-every_mode = pytest.mark.parametrize("mode", EVERY_MODE.values(), ids=EVERY_MODE)
-
-
-def value(out: Any, given: dict[Any, Any], mode: Any) -> Any:
-    """``out`` through ``theano.function``; its dtype is that of the variable."""
-    f = theano.function(list(given), out, mode=mode, on_unused_input="ignore")
-    result = f(*given.values())
-    assert result.dtype == out.dtype
-    assert result.ndim == out.ndim
-    return result
-
 
 # 1 - 5: dtypes
 

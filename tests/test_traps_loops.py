@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
+from builders import every_mode, value
 
 import theano
 import theano.tensor as T
 from theano.gradient import verify_grad
 from theano.tensor.signal.pool import pool_2d
-
-EVERY_MODE = {
-    "native": theano.Mode(linker="cvm", optimizer="fast_run"),
-    "reference": theano.Mode(linker="py", optimizer="fast_run"),
-    "compile": "FAST_COMPILE",
-    "native, not rewritten": theano.Mode(linker="cvm", optimizer=None),
-    "reference, not rewritten": theano.Mode(linker="py", optimizer=None),
-}
-every_mode = pytest.mark.parametrize("mode", EVERY_MODE.values(), ids=EVERY_MODE)
-
-
-def value(out: Any, given: dict[Any, Any], mode: Any) -> Any:
-    """``out`` through ``theano.function``; its dtype is that of the variable."""
-    f = theano.function(list(given), out, mode=mode, on_unused_input="ignore")
-    result = f(*given.values())
-    assert result.dtype == out.dtype
-    assert result.ndim == out.ndim
-    return result
 
 
 @every_mode

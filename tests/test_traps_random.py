@@ -6,18 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import each_mode
 from theano.sandbox.rng_mrg import MRG_RandomStreams  # noqa: TID251
 
 import theano
 import theano.tensor as T
 from theano.gradient import NullTypeGradError
 from theano.tensor.shared_randomstreams import RandomStreams
-
-MODES = {
-    "native": theano.Mode(linker="cvm", optimizer="fast_run"),
-    "reference": theano.Mode(linker="py", optimizer="fast_run"),
-}
-each_mode = pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
 
 
 @each_mode

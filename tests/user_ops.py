@@ -1,4 +1,4 @@
-"""Ops as users write them, for rewrites of users to look for."""
+"""Ops as users write them."""
 
 import theano
 import theano.tensor as T
@@ -25,6 +25,20 @@ class TwiceFast(Twice):
 
     def perform(self, node, inputs, output_storage):
         output_storage[0][0] = inputs[0] + inputs[0]
+
+
+class Bump(theano.Op):
+    """Adds one to its input, in place."""
+
+    __props__ = ()
+    destroy_map = {0: [0]}  # noqa: RUF012
+
+    def make_node(self, x):
+        return theano.Apply(self, [x], [x.type()])
+
+    def perform(self, node, inputs, output_storage):
+        inputs[0] += 1
+        output_storage[0][0] = inputs[0]
 
 
 twice, twice_fast = Twice(), TwiceFast()

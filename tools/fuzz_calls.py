@@ -10,14 +10,14 @@ failed call changes no shared variable, results are those of the reference, memo
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from fuzz_children import run_child, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = 50_000
@@ -71,29 +71,20 @@ def child(args: Any) -> None:
         problems.append(f"memory grew: {sizes}")
     for problem in problems:
         print(f"seed {args.seed}: {problem}", flush=True)
-    for name, count in counts.items():
-        print(f"count {count} {name}", flush=True)
+    tell(counts)
 
 
 def batch(args: Any, seed: int, size: int, totals: Counter[str]) -> None:
-    """Run a child and add up what it reports."""
-    flags = "jit.cache=False," + os.environ.get("THEANO_FLAGS", "")
-    env = {**os.environ, "THEANO_FLAGS": flags.rstrip(",")}
+    """Run a child; a crash is counted, and told with the call that led to it."""
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder) / "at"
-        command = [sys.executable, __file__, "--calls", str(size), "--seed", str(seed)]
+        command = [__file__, "--calls", str(size), "--seed", str(seed)]
         command += ["--linker", args.linker, "--child", str(at)]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        done = run_child(command, totals)
         if done.returncode:
             totals["CRASHES"] += 1
             where = at.read_text() if at.exists() else "before the first call"
             print(f"seed {seed}: died with {done.returncode} at {where}\n{done.stderr[-3000:]}")
-    for line in done.stdout.splitlines():
-        if line.startswith("count "):
-            _, number, name = line.split(" ", 2)
-            totals[name] += int(number)
-        else:
-            print(line, flush=True)
 
 
 def main() -> None:

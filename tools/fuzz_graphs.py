@@ -9,14 +9,14 @@ Every difference is made smaller and written to DIR as a script that shows it.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import time
 import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from fuzz_children import run_child, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 # A child ends after so many graphs, which bounds what compiled code stays in memory.
@@ -83,8 +83,7 @@ def child(args: Any) -> None:
             counts["fuzzer failed"] += 1
             (args.out / f"failed-{seed}.txt").write_text(traceback.format_exc())
         (args.out / "at").write_text(str(seed + 1))
-    for name, count in (counts + graph_cases.tally).items():
-        print(f"count {count} {name}", flush=True)
+    tell(counts + graph_cases.tally)
 
 
 def main() -> None:
@@ -93,20 +92,12 @@ def main() -> None:
     if args.child is not None:
         child(args)
         return
-    flags = "jit.cache=False," + os.environ.get("THEANO_FLAGS", "")
-    env = {**os.environ, "THEANO_FLAGS": flags.rstrip(",")}
     totals: Counter[str] = Counter()
     start, seed = time.monotonic(), args.seed
     while (left := args.minutes - (time.monotonic() - start) / 60) > 0:
-        command = [sys.executable, __file__, "--seed", str(seed), "--minutes", str(left)]
+        command = [__file__, "--seed", str(seed), "--minutes", str(left)]
         command += ["--out", str(args.out), "--steps", str(args.steps), "--child", str(BATCH)]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        for line in done.stdout.splitlines():
-            if line.startswith("count "):
-                _, number, name = line.split(" ", 2)
-                totals[name] += int(number)
-            else:
-                print(line, flush=True)
+        done = run_child(command, totals)
         seed = int((args.out / "at").read_text())
         if done.returncode:
             totals["crashes"] += 1

@@ -9,6 +9,7 @@ import weakref
 
 import numpy as np
 import pytest
+from builders import in_threads
 from host_programs import (
     Native,
     add_program,
@@ -34,11 +35,7 @@ def test_many_threads_call_one_function():
     def work(x):
         wrong.extend(None for _ in range(20) if not np.array_equal(native.run(x, x), x + x))
 
-    workers = [threading.Thread(target=work, args=(x,)) for x in inputs]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    in_threads(work, inputs)
     assert wrong == []
     assert native.calls == []
 
@@ -48,15 +45,11 @@ def test_updates_from_many_threads_take_turns():
     native = Native(counter_program(results=(pg.Result("update", 0, "z"),)), [cell], single=False)
     one = np.ones(200_000, "float32")
 
-    def work():
+    def work(_):
         for _ in range(25):
             native.run(one)
 
-    workers = [threading.Thread(target=work) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    in_threads(work, range(4))
     assert (cell[0] == 100).all()
 
 

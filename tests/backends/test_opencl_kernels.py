@@ -15,19 +15,11 @@ from hypothesis import strategies as st
 
 from theano.backends.opencl import schedule
 from theano.backends.opencl.compiler import run_kernel
-from theano.backends.opencl.device import Device, DeviceMissing, first_working
+from theano.backends.opencl.device import Device
 from theano.backends.opencl.render import layout, render_kernel
 from theano.kernel import interp, ir
 from theano.kernel.build import Builder
 from theano.kernel.verify import verify
-
-
-@pytest.fixture(scope="module")
-def device() -> Device:
-    try:
-        return first_working()
-    except DeviceMissing as error:
-        pytest.skip(str(error))
 
 
 def agree(

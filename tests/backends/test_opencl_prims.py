@@ -11,7 +11,7 @@ pytest.importorskip("pyopencl", reason="the extra theano[opencl] is not installe
 
 from theano.backends.opencl import prims
 from theano.backends.opencl.compiler import run_kernel
-from theano.backends.opencl.device import Device, DeviceMissing, first_working
+from theano.backends.opencl.device import Device
 from theano.core.errors import MissingSpelling
 from theano.kernel import ir
 from theano.kernel.build import Builder
@@ -20,14 +20,6 @@ from theano.kernel.prims import PRIMS, evaluate, result_dtype
 INTS = ("int8", "int16", "int32", "int64")
 UINTS = tuple("u" + name for name in INTS)
 ALL = ("bool", *INTS, *UINTS, "float32", "float64")
-
-
-@pytest.fixture(scope="module")
-def device() -> Device:
-    try:
-        return first_working()
-    except DeviceMissing as error:
-        pytest.skip(str(error))
 
 
 def run(device: Device, kernel: ir.Kernel, size: int, arrays: list[Any]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import in_threads
 
 pytest.importorskip("pyopencl", reason="the extra theano[opencl] is not installed")
 
@@ -14,7 +14,7 @@ import theano
 import theano.tensor as T
 from theano.backends.opencl import build
 from theano.backends.opencl import device as devices
-from theano.backends.opencl.device import Device, DeviceMissing, Pool, first_working, open_device
+from theano.backends.opencl.device import Device, DeviceMissing, Pool, open_device
 from theano.backends.opencl.prims import NotOnDevice
 from theano.backends.opencl.render import render_kernel
 from theano.core.config import config
@@ -22,14 +22,6 @@ from theano.kernel import ir
 from theano.kernel.build import Builder
 from theano.lower import program as pg
 from theano.lower.function import lower_function
-
-
-@pytest.fixture(scope="module")
-def device() -> Device:
-    try:
-        return first_working()
-    except DeviceMissing as error:
-        pytest.skip(str(error))
 
 
 def lower(inputs: Any, outputs: Any, updates: Any = ()) -> Any:
@@ -233,11 +225,7 @@ def test_threads_share_a_function(device: Device) -> None:
             if got != 100 * n * n:
                 wrong.append((n, got))
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work, range(8))
     assert not wrong
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 
 import numpy as np
 import pytest
+from builders import in_threads
 
 import theano
 import theano.tensor as T
@@ -201,14 +201,10 @@ def test_many_threads_share_one_counter():
     f = theano.function([], count, updates=[(count, count + 1)])
     seen: list[int] = []
 
-    def work():
+    def work(_):
         seen.extend(int(f()) for _ in range(50))
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work, range(8))
     assert count.get_value() == 400
     assert sorted(seen) == list(range(400))
 

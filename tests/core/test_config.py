@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import in_threads
 
 from theano.core import config as module
 from theano.core import flag_rows, flag_rows_device, flag_rows_old
@@ -439,9 +439,5 @@ def test_a_malformed_thread_number_is_a_type_error(monkeypatch: pytest.MonkeyPat
 
 def test_flags_are_read_from_several_threads() -> None:
     seen: list[str] = []
-    threads = [threading.Thread(target=lambda: seen.append(config.compiledir)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(lambda _: seen.append(config.compiledir), range(8))
     assert set(seen) == {config.compiledir}

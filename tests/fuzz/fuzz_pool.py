@@ -201,6 +201,11 @@ class Pool:
         return [np.array(v) for v in found([*values, *(np.array(s.get_value()) for s in state)])]
 
 
+# What a producer gives: a line, perhaps with whether it only moves values, or None.
+Line = str | tuple[str, bool] | None
+Producer = Callable[[Pool], Line]
+
+
 def tame(value: Any) -> bool:
     """Small, finite, real."""
     if value.size > 400 or value.dtype.kind not in "biuf" or value.ndim > 5:

@@ -28,10 +28,7 @@ from fuzz_lines import (
     SMOOTH,
     STEPS,
 )
-from fuzz_pool import DTYPES, EXTENTS, Entry, Pool, Source, leaf_value
-
-Line = str | tuple[str, bool] | None
-Producer = Callable[[Pool], Line]
+from fuzz_pool import DTYPES, EXTENTS, Entry, Line, Pool, Producer, Source, leaf_value
 
 
 def unary(p: Pool) -> Line:

@@ -20,10 +20,7 @@ from fuzz_lines import (
     UNIQUES,
     VECTORIZED,
 )
-from fuzz_pool import Entry, Pool
-
-Line = str | tuple[str, bool] | None
-Producer = Callable[[Pool], Line]
+from fuzz_pool import Entry, Line, Pool, Producer
 
 # indexing ---------------------------------------------------------------------------------------
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 
 import numpy as np
+from builders import in_threads
 from tools_linalg import close, positive, regular
 
 import theano
@@ -52,10 +52,6 @@ def test_calls_from_several_threads():
                 if not np.allclose(one, two):
                     wrong.append(number)
 
-    threads = [threading.Thread(target=work, args=(i % 4,)) for i in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work, [*range(4)] * 2)
     assert not wrong
     close(f(stacks[2])[0], np.linalg.inv(stacks[2]))

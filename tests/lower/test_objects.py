@@ -6,11 +6,11 @@ import copy
 import gc
 import pickle
 import sys
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import in_threads
 from object_ops import Item, Merge, Pop, Put, Same, Wrap
 
 import theano
@@ -338,15 +338,11 @@ def test_threads_take_turns():
 
     f = theano.function([x], x.sum(), updates=[(cell, Longer()(cell, T.exp(x)))])
 
-    def run():
+    def run(_):
         for _ in range(50):
             f(np.zeros(10))
 
-    workers = [threading.Thread(target=run) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    in_threads(run, range(4))
     assert cell.get_value() == (10.0,) * 200
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 import theano
 from theano.graph.evaluate import reference_function
@@ -96,3 +97,27 @@ def check_grad(build: Callable[..., Any], *values: Any, patterns: Any = None) ->
 def normal(*shape: int) -> Any:
     """A float64 array of standard normal numbers, the same for the same shape."""
     return np.random.default_rng(sum(shape) + len(shape)).normal(size=shape)
+
+
+def written(x: Any, key: Any, y: Any, add: bool) -> Any:
+    """A copy of ``x`` with ``y`` added or assigned at ``key``."""
+    out = x.copy()
+    if add:
+        np.add.at(out, key, y)
+    else:
+        out[key] = y
+    return out
+
+
+@st.composite
+def contractions(draw: Any, sizes_a: Any, sizes_b: Any, first: int = 0) -> Any:
+    """Axes to sum over, none below ``first``, and shapes that agree in them, parts of the sizes."""
+    rank_a = draw(st.integers(first + 1, len(sizes_a)))
+    rank_b = draw(st.integers(first + 1, len(sizes_b)))
+    count = draw(st.integers(0, min(rank_a, rank_b) - first))
+    axes_a = draw(st.permutations(range(first, rank_a)))[:count]
+    axes_b = draw(st.permutations(range(first, rank_b)))[:count]
+    shape_a, shape_b = [*sizes_a[:rank_a]], [*sizes_b[:rank_b]]
+    for i, j in zip(axes_a, axes_b, strict=True):
+        shape_b[j] = shape_a[i]
+    return axes_a, axes_b, shape_a, shape_b

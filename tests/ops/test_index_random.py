@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import normal
+from graphs import normal, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,15 +98,6 @@ def symbolic(key: tuple[Any, ...]) -> tuple[list[Any], list[Any], tuple[Any, ...
     return variables, values, tuple(make(entry) for entry in key)
 
 
-def written(x: Any, key: Any, y: Any, add: bool) -> Any:
-    out = x.copy()
-    if add:
-        np.add.at(out, key, y)
-    else:
-        out[key] = y
-    return out
-
-
 def check(shape: tuple[int, ...], key: tuple[Any, ...], mode: Any, by_variables: bool) -> None:
     """Reading, writing, and the gradients of both, against NumPy."""
     a = normal(*shape)
@@ -147,16 +138,11 @@ def test_basic_native(case: Any) -> None:
     check(*case, None, by_variables=True)
 
 
+@pytest.mark.parametrize("by_variables", [False, True])
 @given(cases(advanced=True))
 @settings(max_examples=50, deadline=None)
-def test_advanced_native(case: Any) -> None:
-    check(*case, None, by_variables=False)
-
-
-@given(cases(advanced=True))
-@settings(max_examples=50, deadline=None)
-def test_advanced_by_variables_native(case: Any) -> None:
-    check(*case, None, by_variables=True)
+def test_advanced_native(by_variables: bool, case: Any) -> None:
+    check(*case, None, by_variables)
 
 
 @given(cases(advanced=True))

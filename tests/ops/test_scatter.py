@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import both, check_grad, normal
+from graphs import both, check_grad, normal, written
 
 import theano
 import theano.tensor as T
@@ -25,15 +25,6 @@ KEYS = {
     "new": (None, np.array([0, 0]), slice(1, 2)),
 }
 DTYPES = ["bool", "int8", "int32", "uint8", "uint64", "int64", "float16", "float32", "float64"]
-
-
-def written(x: Any, key: Any, y: Any, add: bool) -> Any:
-    out = x.copy()
-    if add:
-        np.add.at(out, key, y)
-    else:
-        out[key] = y
-    return out
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -70,16 +70,10 @@ def same(kind, dtype, a, b):
         assert np.array_equal(a, b)
 
 
-def test_a_device_draws_the_same():
-    pytest.importorskip("pyopencl", reason="the extra theano[opencl] is not installed")
+def test_a_device_draws_the_same(device):
     from theano.backends.opencl import build
-    from theano.backends.opencl.device import DeviceMissing, first_working
     from theano.lower.function import lower_function
 
-    try:
-        device = first_working()
-    except DeviceMissing as error:
-        pytest.skip(str(error))
     key, call = theano.shared(np.uint64(77)), theano.shared(np.uint64(3))
     cases = [case for case in CASES if case[1] in ("float32", "uint32", "uint64")]
     samples = [Philox(kind, dtype)(key, call, 7, 33) for kind, dtype in cases]

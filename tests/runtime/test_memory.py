@@ -2,10 +2,10 @@
 
 import ctypes
 import gc
-import threading
 
 import numpy as np
 import pytest
+from builders import in_threads
 
 from theano.runtime import capi, memory
 
@@ -144,10 +144,6 @@ def test_threads_share_the_free_lists(native):
             for block in blocks:
                 free(block)
 
-    workers = [threading.Thread(target=work, args=(n + 1,)) for n in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    in_threads(work, range(1, 5))
     assert failures == []
     memory.trim()

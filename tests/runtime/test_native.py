@@ -10,6 +10,7 @@ import weakref
 
 import numpy as np
 import pytest
+from builders import in_threads
 
 from theano.backends.cpu import compiler
 from theano.runtime import blas, capi
@@ -174,11 +175,7 @@ def test_threads_may_compile_at_once():
         results[n] = [answer(compiler.compile_module(ir(n * 100 + i), ["answer"], {}))
                       for i in range(10)]  # fmt: skip
 
-    workers = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    in_threads(work, range(4))
     assert results == {n: [n * 100 + i for i in range(10)] for n in range(4)}
 
 

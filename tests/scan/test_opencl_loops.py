@@ -12,18 +12,10 @@ pytest.importorskip("pyopencl", reason="the extra theano[opencl] is not installe
 import theano
 import theano.tensor as T
 from theano.backends.opencl import build
-from theano.backends.opencl.device import Device, DeviceMissing, first_working
+from theano.backends.opencl.device import Device
 from theano.ifelse import ifelse
 from theano.lower import program as pg
 from theano.lower.function import lower_function
-
-
-@pytest.fixture(scope="module")
-def device() -> Device:
-    try:
-        return first_working()
-    except DeviceMissing as error:
-        pytest.skip(str(error))
 
 
 def on_device(device: Device, inputs: Any, outputs: Any, updates: Any = ()) -> Any:

@@ -13,6 +13,9 @@ import theano
 import theano.tensor as T
 
 MODES = [theano.Mode("cvm", "fast_run"), theano.Mode("cvm", None), theano.Mode("py", "fast_run")]
+SAME_EVERY_TIME = settings(
+    deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 N = 3  # the extent of all vectors
 UNARY: tuple[Callable[[Any], Any], ...] = (
     T.tanh, T.sin, lambda x: x * 0.5, lambda x: x[::-1], lambda x: T.exp(-(x**2)),
@@ -92,13 +95,7 @@ def loops(draw: Any, depth: int | None = None) -> Any:
     return [*xs, *starts, fixed], wanted, [updates[v] for v in updates], values
 
 
-@settings(
-    max_examples=8,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(SAME_EVERY_TIME, max_examples=8)
 @given(loops())
 def test_all_ways_agree(case: Any) -> None:
     inputs, outputs, carried, values = case
@@ -111,13 +108,7 @@ def test_all_ways_agree(case: Any) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-12)
 
 
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(SAME_EVERY_TIME, max_examples=3)
 @given(loops(depth=2), st.booleans())
 def test_gradients_agree(case: Any, second: bool) -> None:
     inputs, outputs, _, values = case

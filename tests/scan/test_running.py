@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import in_threads
 
 import theano
 import theano.tensor as T
@@ -134,11 +135,7 @@ def test_many_threads_call_one_function() -> None:
             if not all(np.array_equal(a, b) for a, b in zip(found, wanted[i], strict=True)):
                 wrong.append(i)
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    in_threads(work, range(8))
     assert not wrong
     assert total.get_value() == 300 * 8 * 21
 

@@ -223,15 +223,14 @@ class PreserveNames(Feature):
             new_r.name = r.name
 
 
-class PreserveVariableAttributes(Feature):
+class PreserveVariableAttributes(PreserveNames):
     """What replaces a variable also gets its notes (``tag``), where it has none of that name."""
 
     def on_change_input(
         self, fgraph: Any, node: Any, i: int, r: Any, new_r: Any, reason: Any = None
     ) -> None:
         """Hand name and notes on."""
-        if r.name is not None and new_r.name is None:
-            new_r.name = r.name
+        super().on_change_input(fgraph, node, i, r, new_r, reason)
         for key, value in r.tag.__dict__.items():
             new_r.tag.__dict__.setdefault(key, value)
 

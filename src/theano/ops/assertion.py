@@ -1,4 +1,4 @@
-"""Assert: a value that is only given out if conditions hold."""
+"""Values that are only given out if conditions hold: Assert, and what such ops share."""
 
 from __future__ import annotations
 
@@ -11,10 +11,34 @@ from theano.graph.nodes import Apply, Variable
 from theano.graph.registry import register
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
-from theano.ops.extents import SHARES_INPUT, Axis, disconnected
+from theano.ops.extents import SHARES_INPUT, disconnected, same_axes
 
 
-class Assert(TensorOp):
+class Checked:
+    """What ops share that give out their first input, after a check of it with the others."""
+
+    lowering = "view"
+    view_map = SHARES_INPUT
+
+    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
+        return [input_shapes[0]]
+
+    def do_constant_folding(self, node: Apply) -> bool:
+        """Not at compile time: the error belongs to the call."""
+        return False
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """What is checked with has no influence on the value."""
+        return [[i == 0] for i in range(len(node.inputs))]
+
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
+        return [output_grads[0], *(disconnected() for _ in inputs[1:])]
+
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
+        return [eval_points[0]]
+
+
+class Assert(Checked, TensorOp):
     """``Assert(msg)(value, *conditions)``: ``value``; AssertionError(msg) at run time where a
     condition (0-d) is false.
 
@@ -24,8 +48,6 @@ class Assert(TensorOp):
     """
 
     __props__ = ("msg",)
-    lowering = "view"
-    view_map = SHARES_INPUT
 
     def __init__(self, msg: str = "Theano Assert failed!") -> None:
         self.msg = msg
@@ -57,24 +79,7 @@ class Assert(TensorOp):
             if condition.type.dtype != "bool":
                 holds = v.let("ne", holds, 0)
             v.check(holds, self.msg)
-        return (), tuple(Axis(axis, v.dim(axis)) for axis in range(node.inputs[0].type.ndim))
-
-    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
-        return [input_shapes[0]]
-
-    def do_constant_folding(self, node: Apply) -> bool:
-        """Not at compile time: the error belongs to the call."""
-        return False
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Conditions have no influence on the value."""
-        return [[i == 0] for i in range(len(node.inputs))]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [output_grads[0], *(disconnected() for _ in inputs[1:])]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [eval_points[0]]
+        return (), same_axes(node, v)
 
     def __str__(self) -> str:
         return f"Assert{{msg={self.msg!r}}}"

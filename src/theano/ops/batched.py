@@ -26,6 +26,7 @@ from theano.ops.dot import (
     factors,
     gemm_direction,
     gemm_shape,
+    gemm_value,
     summed_product,
     sums_as_well,
 )
@@ -219,13 +220,7 @@ class BatchedGemm(TensorOp):
 
     def reference(self, node: Apply, c: Any, alpha: Any, a: Any, b: Any, beta: Any) -> Any:
         _check_batch(str(self), node.inputs[2:4], (a, b))
-        product = np.matmul(a, b)
-        if c.shape != product.shape:
-            raise ValueError(
-                f"{self}: C has shape {c.shape}, A·B has shape {product.shape} "
-                f"(A {a.shape}, B {b.shape})"
-            )
-        return alpha * product if beta == 0 else beta * c + alpha * product
+        return gemm_value(self, (c, alpha, a, b, beta), np.matmul)
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [input_shapes[0]]

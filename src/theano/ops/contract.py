@@ -16,26 +16,25 @@ from theano.core.errors import ShapeError
 from theano.graph.nodes import Apply
 from theano.graph.registry import apply, register
 from theano.ops import sizes
+from theano.ops.assertion import Checked
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
 from theano.ops.batched import BatchedDot, Matmul, matrix_transpose, with_ones_at
 from theano.ops.dimshuffle import dimshuffle
 from theano.ops.dot import Dot, conjugate, summed_product
-from theano.ops.extents import SHARES_INPUT, Axis, disconnected, size_of
+from theano.ops.extents import same_axes, size_of
 from theano.ops.reshape import Reshape
 
 Pairs = Sequence[tuple[int, int]]  # (an axis of a, the axis of b that goes with it)
 
 
-class CheckExtents(TensorOp):
+class CheckExtents(Checked, TensorOp):
     """``x``, after a check that its extents along ``axes`` are the 0-d inputs that follow.
 
     ValueError at run time where they are not; ``what`` begins the message.
     """
 
     __props__: ClassVar[tuple[str, ...]] = ("axes", "what")
-    lowering = "view"
-    view_map = SHARES_INPUT
 
     def __init__(self, axes: Sequence[int], what: str) -> None:
         self.axes = tuple(axes)
@@ -64,24 +63,7 @@ class CheckExtents(TensorOp):
         """The same axes, after the checks."""
         for i, axis in enumerate(self.axes):
             v.check(v.let("eq", v.dim(axis), v.scalar(i + 1)), self.what)
-        return (), tuple(Axis(axis, v.dim(axis)) for axis in range(node.inputs[0].type.ndim))
-
-    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
-        return [input_shapes[0]]
-
-    def do_constant_folding(self, node: Apply) -> bool:
-        """Not at compile time: the error belongs to the call."""
-        return False
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Extents have no influence on values."""
-        return [[i == 0] for i in range(len(node.inputs))]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [output_grads[0], *(disconnected() for _ in inputs[1:])]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [eval_points[0]]
+        return (), same_axes(node, v)
 
 
 def same_extents(x: Any, pairs: Sequence[tuple[int, sizes.Size]], what: str) -> Any:

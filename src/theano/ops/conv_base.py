@@ -185,7 +185,7 @@ class BaseAbstractConv(TensorOp):
 
     def terms(self, inputs: Any, g: Any) -> list[Any]:
         """The gradients for both operands."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self} has no gradient: define terms")
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         (a, b, *rest), (ea, eb) = inputs, eval_points[:2]

@@ -148,13 +148,7 @@ class Gemm(TensorOp):
         return Apply(self, [c, alpha, a, b, beta], [TensorType(c.type.dtype, shape=shape)()])
 
     def reference(self, node: Apply, c: Any, alpha: Any, a: Any, b: Any, beta: Any) -> Any:
-        product = np.dot(a, b)
-        if c.shape != product.shape:
-            raise ValueError(
-                f"Gemm: C has shape {c.shape}, A·B has shape {product.shape} "
-                f"(A {a.shape}, B {b.shape})"
-            )
-        return alpha * product if beta == 0 else beta * c + alpha * product
+        return gemm_value(self, (c, alpha, a, b, beta), np.dot)
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [input_shapes[0]]
@@ -195,6 +189,17 @@ def gemm_shape(op: Any, c: Any, product: Sequence[int | None]) -> list[int | Non
         known if own is None and known != 1 else own
         for own, known in zip(c.type.shape, product, strict=True)
     ]
+
+
+def gemm_value(op: Any, inputs: tuple[Any, ...], multiply: Any) -> Any:
+    """``beta * C + alpha * A·B`` of arrays; C is not read where ``beta`` is 0."""
+    c, alpha, a, b, beta = inputs
+    product = multiply(a, b)
+    if c.shape != product.shape:
+        raise ValueError(
+            f"{op}: C has shape {c.shape}, A·B has shape {product.shape} (A {a.shape}, B {b.shape})"
+        )
+    return alpha * product if beta == 0 else beta * c + alpha * product
 
 
 def gemm_direction(inputs: Any, eval_points: Any, multiply: Any) -> Any:

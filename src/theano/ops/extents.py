@@ -60,7 +60,26 @@ def sizes_of(x: Any) -> tuple[sizes.Size, ...]:
     return tuple(size_of(x, axis) for axis in range(x.type.ndim))
 
 
-class Shape(TensorOp):
+def same_axes(node: Apply, v: Any) -> tuple[Axis, ...]:
+    """The axes of a view that is the whole first input."""
+    return tuple(Axis(axis, v.dim(axis)) for axis in range(node.inputs[0].type.ndim))
+
+
+class NoGradient:
+    """What ops share through which nothing flows; one of several outputs defines ``R_op``."""
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """No input has an influence that could be differentiated."""
+        return [[False] * len(node.outputs) for _ in node.inputs]
+
+    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
+        return [disconnected() for _ in inputs]
+
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
+        return [None]
+
+
+class Shape(NoGradient, TensorOp):
     """The extents as an int64 vector."""
 
     __props__ = ()
@@ -81,10 +100,6 @@ class Shape(TensorOp):
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [(node.inputs[0].type.ndim,)]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Elements have no influence."""
-        return [[False]]
-
     def entry(self, node: Apply, i: int) -> Any:
         """Extent ``i``."""
         return size_of(node.inputs[0], i)
@@ -93,14 +108,8 @@ class Shape(TensorOp):
         """The rank."""
         return int(node.inputs[0].type.ndim)
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None]
-
-
-class Shape_i(TensorOp):
+class Shape_i(NoGradient, TensorOp):
     """One extent, a 0-d int64."""
 
     __props__ = ("i",)
@@ -125,19 +134,9 @@ class Shape_i(TensorOp):
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [()]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Elements have no influence."""
-        return [[False]]
-
     def same_value(self, node: Apply) -> Any:
         """The extent, where the type knows it."""
         return getattr(node.inputs[0].type, "shape", {self.i: None})[self.i]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected()]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None]
 
     def __str__(self) -> str:
         return f"Shape_i{{{self.i}}}"

@@ -8,6 +8,7 @@ that in the adjoint the bins which have one (the interior ones) count differentl
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
@@ -60,7 +61,7 @@ def checked_norm(norm: Any) -> str:
     return str(name)
 
 
-class _Transform(TensorOp):
+class _Transform(TensorOp, ABC):
     """``axes`` that are transformed (None: all but the first), ``norm`` as in NumPy."""
 
     lowering = "python"
@@ -83,8 +84,9 @@ class _Transform(TensorOp):
     def _rank(self, x: Any) -> int:
         return int(x.type.ndim)
 
+    @abstractmethod
     def _with_axes(self, axes: Sequence[int]) -> _Transform:
-        raise NotImplementedError
+        """The same transform along other axes."""
 
 
 class FFT(_Transform):

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from theano.graph import traverse
-from theano.graph.evaluate import reference_function
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.null_types import DisconnectedType
 from theano.graph.registry import apply
 from theano.graph.shared import SharedVariable
 from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
+from theano.ops.inner_graph import InnerGraph
 
 Override = Any  # "default", a function, an op, a variable, None, or a list of them per input
 
 
-class OpFromGraph(TensorOp):
+class OpFromGraph(InnerGraph, TensorOp):
     """An op that computes ``outputs`` from ``inputs``, with gradients of your own if you want.
 
     Parameters
@@ -74,24 +74,13 @@ class OpFromGraph(TensorOp):
         if missing:
             raise ValueError(f"OpFromGraph: {missing[0]} is used but is not among the inputs")
         frozen = traverse.clone([*inputs, *self.shared_inputs], outputs)
-        self.inner_inputs, self.inner_outputs = tuple(frozen[0]), tuple(frozen[1])
+        super().__init__(frozen[0], frozen[1])
         self.inline = inline
         self.lop_overrides, self.grad_overrides = lop_overrides, grad_overrides
         self.rop_overrides = rop_overrides
         self.name = name
-        self._call: Callable[..., Any] | None = None
 
     # the graph protocol -------------------------------------------------------------------------
-
-    @property
-    def inputs(self) -> list[Variable]:
-        """The inner graph's inputs."""
-        return list(self.inner_inputs)
-
-    @property
-    def outputs(self) -> list[Variable]:
-        """The inner graph's outputs."""
-        return list(self.inner_outputs)
 
     def make_node(self, *inputs: Any) -> Apply:
         """Convert the inputs to the types of the inner ones."""
@@ -119,9 +108,7 @@ class OpFromGraph(TensorOp):
         params: Any = None,
     ) -> None:  # fmt: skip
         """Run the inner graph op by op."""
-        if self._call is None:
-            self._call = reference_function(self.inner_inputs, self.inner_outputs)
-        for cell, value in zip(output_storage, self._call(*inputs), strict=True):
+        for cell, value in zip(output_storage, self.reference_call()(*inputs), strict=True):
             cell[0] = value
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
@@ -138,9 +125,6 @@ class OpFromGraph(TensorOp):
         """An input reaches an output if the inner graph says so."""
         reach = [set(traverse.ancestors([v])) for v in self.inner_outputs]
         return [[inner in seen for seen in reach] for inner in self.inner_inputs]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_call": None}
 
     def __str__(self) -> str:
         name = type(self).__name__ if self.name is None else self.name

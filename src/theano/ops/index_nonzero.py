@@ -13,7 +13,7 @@ from theano.graph.tensor_type import TensorType
 from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
-from theano.ops.extents import disconnected, sizes_of
+from theano.ops.extents import NoGradient, sizes_of
 
 #: The highest rank that `Nonzero` takes: that of the routines ``nonzeroN``.
 MAX_RANK: Final = 8
@@ -30,7 +30,7 @@ def flat(low: Any, array: str) -> str:
     return str(low.reshaped(array, (total,)))
 
 
-class Nonzero(TensorOp):
+class Nonzero(NoGradient, TensorOp):
     """Indices of the elements of ``a`` that are not zero: one int64 vector per dimension.
 
     At most `MAX_RANK` dimensions. More inputs are extents that ``a`` must have (of the array that
@@ -71,13 +71,6 @@ class Nonzero(TensorOp):
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [None] * len(node.outputs)
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Positions are integers: nothing flows."""
-        return [[False] * len(node.outputs) for _ in node.inputs]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected() for _ in inputs]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None] * inputs[0].type.ndim
@@ -129,7 +122,7 @@ def nonzero_values(a: Any) -> Any:
     return apply("take", apply("flatten", a), flatnonzero(a))
 
 
-class RepeatIndex(TensorOp):
+class RepeatIndex(NoGradient, TensorOp):
     """0, 1, … n - 1, each as often as a vector of counts says."""
 
     __props__ = ()
@@ -154,16 +147,6 @@ class RepeatIndex(TensorOp):
         low.routine("repeat_index", (low.alloc(node.outputs[0], [total]), counts), (n,))
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
-        return [None]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Positions are integers: nothing flows."""
-        return [[False], [False]]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected(), disconnected()]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None]
 
 

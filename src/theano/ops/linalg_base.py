@@ -6,7 +6,7 @@ An op takes matrices, with any number of leading axes that count matrices (a bat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -84,6 +84,19 @@ class LinalgOp(TensorOp):
     def gradient(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         """The terms for the inputs, which are real."""
         raise NotImplementedError(f"{self} has no gradient")
+
+
+class OfSquare:
+    """What ops share that take square matrices to others like them; errors call them ``what``."""
+
+    what: ClassVar[str]
+
+    def make_node(self: Any, x: Any) -> Apply:
+        x = as_square(x, self.what)
+        return Apply(self, [x], [x.type()])
+
+    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
+        return [tuple(input_shapes[0])]
 
 
 # graphs -----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -12,7 +11,7 @@ from theano.ops.basic import as_tensor_variable
 from theano.ops.linalg_base import (
     NATIVE,
     LinalgOp,
-    as_square,
+    OfSquare,
     begin,
     check_square,
     fold_batch,
@@ -28,7 +27,7 @@ from theano.ops.linalg_solve import TriangularSolve, solve_triangular
 _ON_ERROR: Final = ("raise", "nan")
 
 
-class Cholesky(LinalgOp):
+class Cholesky(OfSquare, LinalgOp):
     """L with L Lᵀ = A (U with Uᵀ U = A if not ``lower``); the other triangle of A is not read.
 
     Parameters
@@ -39,6 +38,7 @@ class Cholesky(LinalgOp):
     """
 
     __props__: ClassVar[tuple[str, ...]] = ("lower", "destructive", "on_error")
+    what = "Cholesky"
     lowering = "expand"
 
     def __init__(self, lower: bool = True, on_error: str = "raise") -> None:
@@ -47,13 +47,6 @@ class Cholesky(LinalgOp):
         self.lower = bool(lower)
         self.destructive = False
         self.on_error = on_error
-
-    def make_node(self, x: Any) -> Apply:
-        x = as_square(x, "Cholesky")
-        return Apply(self, [x], [x.type()])
-
-    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
-        return [tuple(input_shapes[0])]
 
     def reference(self, node: Apply, x: Any) -> Any:
         check_square("Cholesky", x)
@@ -105,21 +98,15 @@ class CholeskyPython(Cholesky):
     why = "native code has no complex numbers"
 
 
-class CholeskyFactor(LinalgOp):
+class CholeskyFactor(OfSquare, LinalgOp):
     """What Cholesky becomes: one potrf per matrix. ``nan``: failures give NaN."""
 
     __props__: ClassVar[tuple[str, ...]] = ("upper", "nan")
+    what = "Cholesky"
     lowering = "step"
 
     def __init__(self, upper: bool = False, nan: bool = False) -> None:
         self.upper, self.nan = bool(upper), bool(nan)
-
-    def make_node(self, x: Any) -> Apply:
-        x = as_square(x, "Cholesky")
-        return Apply(self, [x], [x.type()])
-
-    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
-        return [tuple(input_shapes[0])]
 
     def reference(self, node: Apply, x: Any) -> Any:
         on_error = "nan" if self.nan else "raise"

@@ -20,6 +20,7 @@ from theano.ops.dimshuffle import DimShuffle
 from theano.ops.extents import size_of
 from theano.ops.linalg_base import (
     LinalgOp,
+    OfSquare,
     aligned,
     as_column,
     as_square,
@@ -299,18 +300,12 @@ class SLogDet(LinalgOp):
         return [as_column(as_column(g)) * mT(MatrixInverse()(x))]
 
 
-class MatrixInverse(LinalgOp):
+class MatrixInverse(OfSquare, LinalgOp):
     """The inverses of square matrices; LinAlgError for a singular one."""
 
     __props__: ClassVar[tuple[str, ...]] = ()
+    what = "MatrixInverse"
     lowering = "expand"
-
-    def make_node(self, x: Any) -> Apply:
-        x = as_square(x, "MatrixInverse")
-        return Apply(self, [x], [x.type()])
-
-    def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
-        return [tuple(input_shapes[0])]
 
     def reference(self, node: Apply, x: Any) -> Any:
         check_square("MatrixInverse", x)

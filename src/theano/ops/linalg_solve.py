@@ -233,7 +233,8 @@ class Solve(LinalgOp):
 
         (a, b), (da, db) = inputs, eval_points
         if self.triangular or (da is not None and b.type.ndim != a.type.ndim):
-            raise NotImplementedError
+            # The formula is one of whole matrices: else Rop goes twice through the gradient.
+            raise NotImplementedError(f"{self} has no R-operator for a triangle or a vector")
         force = [] if db is None else [db]
         if da is not None:
             force.append(-matmul(da, self(a, b)))

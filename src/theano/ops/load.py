@@ -12,10 +12,10 @@ from theano.graph.generic import Generic, generic
 from theano.graph.nodes import Apply, Variable
 from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
-from theano.ops.extents import disconnected
+from theano.ops.extents import NoGradient
 
 
-class LoadFromDisk(TensorOp):
+class LoadFromDisk(NoGradient, TensorOp):
     """The array in a ``.npy`` file, whose path is an input: it is read at each call.
 
     See `load` for the parameters.
@@ -64,16 +64,6 @@ class LoadFromDisk(TensorOp):
     def do_constant_folding(self, node: Apply) -> bool:
         """Not at compile time: the file is read at each call."""
         return False
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """A path has no derivative."""
-        return [[False]]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected()]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None]
 
     def __str__(self) -> str:
         mmap = f", mmap: {self.mmap_mode}" if self.mmap_mode else ""

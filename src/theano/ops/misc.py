@@ -11,7 +11,7 @@ from theano.graph.nodes import Apply, Variable
 from theano.graph.registry import register
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
-from theano.ops.extents import SHARES_INPUT, Axis
+from theano.ops.extents import SHARES_INPUT, same_axes
 
 
 def _variable(x: Any) -> Any:
@@ -52,7 +52,7 @@ class ViewOp(_Identity):
 
     def view(self, node: Apply, v: Any) -> Any:
         """The same axes."""
-        return (), tuple(Axis(axis, v.dim(axis)) for axis in range(node.inputs[0].type.ndim))
+        return (), same_axes(node, v)
 
     def same_value(self, node: Apply) -> Any:
         """The input has the same elements."""

@@ -16,6 +16,7 @@ from theano.graph.null_types import DisconnectedType
 from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
+from theano.ops.extents import NoGradient
 from theano.ops.mismatch import agree
 
 
@@ -100,7 +101,7 @@ class PickColumn(TensorOp):
         return [None if eval_points[0] is None else self(eval_points[0], inputs[1])]
 
 
-class CheckedLabels(TensorOp):
+class CheckedLabels(NoGradient, TensorOp):
     """``y`` itself, after a check that each label is a column of ``x`` (which is not read)."""
 
     __props__: ClassVar[tuple[str, ...]] = ()
@@ -124,16 +125,6 @@ class CheckedLabels(TensorOp):
         """A copy of ``y``."""
         check_labels(x, y)
         return np.array(y)
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Nothing is differentiable here."""
-        return [[False], [False]]
-
-    def L_op(
-        self, inputs: Sequence[Any], outputs: Sequence[Any], output_grads: Sequence[Any]
-    ) -> list[Any]:
-        """Disconnected."""
-        return [DisconnectedType()(), DisconnectedType()()]
 
 
 class OneHotRows(TensorOp):

@@ -206,6 +206,11 @@ class PoolOp(TensorOp):
         """Windows, strides and paddings are disconnected."""
         return [[i < len(node.inputs) - 3] for i in range(len(node.inputs))]
 
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
+        """Linear in the last array; where the maxima are, which others say, does not change."""
+        v = eval_points[-4]
+        return [None if v is None else self(*inputs[:-4], v, *inputs[-3:])]
+
     def _nothing(self) -> list[Any]:
         return [disconnected() for _ in range(3)]
 
@@ -281,13 +286,10 @@ class Pool(PoolOp):
         return [average(x, output_grads[0], *parameters), *self._nothing()]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
+        if self.mode != "max" or eval_points[0] is None:
+            return super().R_op(inputs, eval_points)
         x, *parameters = inputs
-        if eval_points[0] is None:
-            return [None]
-        if self.mode == "max":
-            op = MaxPoolRop(self.ignore_border, "max", self.ndim)
-            return [op(x, eval_points[0], *parameters)]
-        return [self(eval_points[0], *parameters)]
+        return [MaxPoolRop(self.ignore_border, "max", self.ndim)(x, eval_points[0], *parameters)]
 
 
 class _OfMax(PoolOp):
@@ -346,11 +348,6 @@ class MaxPoolGrad(_OfMax):
         term = op(x, maxout, output_grads[0], *parameters)
         return [zeros_of(x), zeros_of(maxout), term, *self._nothing()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        x, maxout, _, *parameters = inputs
-        v = eval_points[2]
-        return [None if v is None else self(x, maxout, v, *parameters)]
-
 
 class DownsampleFactorMaxGradGrad(_OfMax):
     """For each window the sum of ``ggx`` where ``x`` is the maximum: inputs (x, maxout, ggx, ws,
@@ -389,11 +386,6 @@ class DownsampleFactorMaxGradGrad(_OfMax):
         op = MaxPoolGrad(self.ignore_border, ndim=self.ndim)
         term = op(x, maxout, output_grads[0], *parameters)
         return [zeros_of(x), zeros_of(maxout), term, *self._nothing()]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        x, maxout, _, *parameters = inputs
-        v = eval_points[2]
-        return [None if v is None else self(x, maxout, v, *parameters)]
 
 
 class AveragePoolGrad(PoolOp):
@@ -438,11 +430,6 @@ class AveragePoolGrad(PoolOp):
         op = Pool(self.ignore_border, self.mode, self.ndim)
         return [zeros_of(x), op(output_grads[0], *parameters), *self._nothing()]
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        x, _, *parameters = inputs
-        v = eval_points[1]
-        return [None if v is None else self(x, v, *parameters)]
-
 
 class MaxPoolRop(PoolOp):
     """The derivative of maxima in a direction: inputs (x, direction, ws, stride, pad).
@@ -486,11 +473,6 @@ class MaxPoolRop(PoolOp):
         top = Pool(self.ignore_border, "max", self.ndim)(x, *parameters)
         op = MaxPoolGrad(self.ignore_border, ndim=self.ndim)
         return [zeros_of(x), op(x, top, output_grads[0], *parameters), *self._nothing()]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        x, _, *parameters = inputs
-        v = eval_points[1]
-        return [None if v is None else self(x, v, *parameters)]
 
 
 __all__ = [

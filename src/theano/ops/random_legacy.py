@@ -13,7 +13,6 @@ import numpy as np
 from theano.core import dtypes
 from theano.core.config import config
 from theano.graph.nodes import Apply, Variable
-from theano.graph.null_types import grad_undefined
 from theano.graph.registry import apply
 from theano.graph.tensor_type import TensorType
 from theano.ops import sizes
@@ -27,19 +26,13 @@ from theano.ops.random_helpers import (
     permutation_helper,
     random_integers_helper,
 )
-from theano.ops.random_state import RandomStateType, draw, random_state_type
+from theano.ops.random_state import Drawing, RandomStateType, draw, random_state_type
 from theano.runtime.randomstate import copy_state
 
 Pair = tuple[Any, Any]
 
-_NO_GRADIENT = (
-    "There is no gradient through raw random numbers. Where they are to count as constants, say "
-    "so: theano.gradient.disconnected_grad(sample), or consider_constant=[sample]. A normal of "
-    "mean m and standard deviation s has one if it is written as m + s * normal(0, 1)."
-)
 
-
-class RandomFunction(TensorOp):
+class RandomFunction(Drawing, TensorOp):
     """``fn(state, *args, size)`` as an op of (state, size vector, *args).
 
     Parameters
@@ -64,6 +57,12 @@ class RandomFunction(TensorOp):
     lowering = "python"
     why = "the state is a NumPy object; uniforms and normals are drawn natively from within"
     gradient_is_undefined = True  # also where the sample is of integers
+    no_gradient = (
+        "There is no gradient through raw random numbers. Where they are to count as constants, "
+        "say so: theano.gradient.disconnected_grad(sample), or consider_constant=[sample]. A "
+        "normal of mean m and standard deviation s has one if it is written as m + s * "
+        "normal(0, 1)."
+    )
 
     def __init__(
         self, fn: str | Callable[..., Any], outtype: Any, inplace: bool = False, ndim_added: int = 0
@@ -126,16 +125,6 @@ class RandomFunction(TensorOp):
         if value.ndim != kind.ndim:
             raise ValueError(f"{self} drew shape {value.shape}, not {kind.ndim} dimensions")
         output_storage[0][0], output_storage[1][0] = state, value
-
-    def do_constant_folding(self, node: Apply) -> bool:
-        """Never: the state is not a constant that may be shared."""
-        return False
-
-    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
-        return [grad_undefined(self, i, x, _NO_GRADIENT) for i, x in enumerate(inputs)]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None, None]
 
     def __str__(self) -> str:
         name = self.fn if isinstance(self.fn, str) else self.fn.__name__

@@ -13,12 +13,12 @@ import numpy as np
 
 from theano.core import dtypes
 from theano.graph.nodes import Apply
-from theano.graph.null_types import grad_undefined
 from theano.graph.tensor_type import TensorType
 from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
 from theano.ops.constants import vector_entries
+from theano.ops.random_state import Drawing
 from theano.runtime.routines.base import RoutineFailed
 from theano.runtime.routines.random import M1, M2
 from theano.runtime.routines.random import mrg_uniform as _draw
@@ -27,7 +27,6 @@ FLOATS: Final = ("float16", "float32", "float64")
 #: One step of each component: the newest of three values comes first.
 A1: Final = ((0, 4194304, 129), (1, 0, 0), (0, 1, 0))
 A2: Final = ((32768, 0, 32769), (1, 0, 0), (0, 1, 0))
-_NO_GRADIENT: Final = "Random numbers are no function of their state that could be differentiated."
 
 
 # jumping ahead -----------------------------------------------------------------------------------
@@ -94,7 +93,7 @@ def substreams(rstate: Any, count: int) -> Any:
 # the op ------------------------------------------------------------------------------------------
 
 
-class mrg_uniform(TensorOp):
+class mrg_uniform(Drawing, TensorOp):
     """(state, *extents) to (next state, sample), uniform in (0, 1).
 
     Parameters
@@ -114,6 +113,7 @@ class mrg_uniform(TensorOp):
 
     __props__: ClassVar[tuple[str, ...]] = ("output_type",)
     lowering = "step"
+    no_gradient = "Random numbers are no function of their state that could be differentiated."
 
     def __init__(self, output_type: Any, inplace: bool = False) -> None:
         if output_type.dtype not in FLOATS:
@@ -180,16 +180,6 @@ class mrg_uniform(TensorOp):
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [tuple(input_shapes[0]), tuple(map(sizes.simple, node.inputs[1:]))]
-
-    def do_constant_folding(self, node: Apply) -> bool:
-        """Never: samples may be large."""
-        return False
-
-    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
-        return [grad_undefined(self, i, x, _NO_GRADIENT) for i, x in enumerate(inputs)]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None, None]
 
     def __str__(self) -> str:
         return f"mrg_uniform{{{self.output_type}}}"

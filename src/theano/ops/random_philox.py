@@ -18,12 +18,12 @@ import numpy as np
 from theano.core import dtypes
 from theano.core.record import dataclass
 from theano.graph.nodes import Apply
-from theano.graph.null_types import grad_undefined
 from theano.graph.tensor_type import TensorType
 from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
 from theano.ops.elemwise import Elemwise
+from theano.ops.random_state import Drawing
 from theano.ops.scalar import ScalarRow, kernel_dtype
 
 _MULTIPLIERS: Final = (0xD2511F53, 0xCD9E8D57)
@@ -179,7 +179,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
 })  # fmt: skip
 
 
-class _Counted(TensorOp):
+class _Counted(Drawing, TensorOp):
     """Inputs: key, call (0-d uint64), the extents (0-d int64); then what a subclass adds."""
 
     def _inputs(self, key: Any, call: Any, extents: Sequence[Any]) -> list[Any]:
@@ -198,16 +198,9 @@ class _Counted(TensorOp):
             found.append(sizes.variable(x))
         return [*state, *found]
 
-    def do_constant_folding(self, node: Apply) -> bool:
-        """Never: samples may be large."""
-        return False
-
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Neither state nor extents have a derivative."""
         return [[False] for _ in node.inputs]
-
-    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
-        return [grad_undefined(self, i, x) for i, x in enumerate(inputs)]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None]

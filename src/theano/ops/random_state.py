@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from theano.graph.generic import SingletonType
+from theano.graph.nodes import Apply
+from theano.graph.null_types import grad_undefined
 from theano.graph.shared import SharedVariable
 from theano.runtime import mt19937
 from theano.runtime.randomstate import copy_state
+
+
+class Drawing:
+    """What ops that draw share. ``no_gradient`` says why they have no gradient.
+
+    Their results are the next state and the sample, or else they define ``R_op``.
+    """
+
+    no_gradient = ""
+
+    def do_constant_folding(self, node: Apply) -> bool:
+        """Never: a state is not a constant that may be shared, and samples may be large."""
+        return False
+
+    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> Any:
+        return [grad_undefined(self, i, x, self.no_gradient) for i, x in enumerate(inputs)]
+
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
+        return [None, None]
 
 
 class RandomStateType(SingletonType):

@@ -18,7 +18,7 @@ initial values included, or all (None).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast
 from theano.ops.extents import sizes_of
+from theano.ops.inner_graph import InnerGraph
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Form:
         return self.outer_carry + inner - self.first_carry
 
 
-class Scan(TensorOp):
+class Scan(InnerGraph, TensorOp):
     """A loop. Parameters: the step as ``inner_inputs`` and ``inner_outputs``, its ``form``, a
     ``name``, and ``truncate``: gradients go back that many steps (-1: all).
 
@@ -126,12 +127,10 @@ class Scan(TensorOp):
         self, inner_inputs: Sequence[Variable], inner_outputs: Sequence[Variable], form: Form,
         name: str = "scan_fn", truncate: int = -1,
     ) -> None:  # fmt: skip
-        self.inner_inputs = tuple(inner_inputs)
-        self.inner_outputs = tuple(inner_outputs)
+        super().__init__(inner_inputs, inner_outputs)
         self.form = form
         self.name = name
         self.truncate = truncate
-        self._call: Callable[..., Any] | None = None
         nodes = traverse.toposort(self.inner_outputs, self.inner_inputs)
         kinds = tuple(v.type for v in (*self.inner_inputs, *self.inner_outputs))
         self._hash = hash((form, truncate, kinds, tuple(node.op for node in nodes)))
@@ -194,19 +193,6 @@ class Scan(TensorOp):
         loop = "do_while" if self.form.until else "for"
         return f"{loop}{{cpu,{self.name}}}"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_call": None}
-
-    @property
-    def inputs(self) -> list[Variable]:
-        """The step's inputs."""
-        return list(self.inner_inputs)
-
-    @property
-    def outputs(self) -> list[Variable]:
-        """The step's results."""
-        return list(self.inner_outputs)
-
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """What reaches what, over any number of steps."""
         return connections(self)
@@ -248,11 +234,10 @@ class Scan(TensorOp):
         params: Any = None,
     ) -> None:  # fmt: skip
         """The loop in Python, step by step through the step's reference."""
-        if self._call is None:
-            self._call = reference_function(self.inner_inputs, self.inner_outputs)
+        step = self.reference_call()
         run = Run(self, inputs)
         while run.more():
-            run.take(self._call(*run.arguments()))
+            run.take(step(*run.arguments()))
         empty = [] if all(run.rows) else self._row_extents(node, inputs)
         stacks = [
             np.stack([np.asarray(row, output.type.numpy_dtype) for row in rows]) if rows
@@ -282,10 +267,9 @@ class Scan(TensorOp):
         rows = [np.zeros_like(x, shape=x.shape[1:]) for x in inputs[1 : form.outer_state]]
         states = inputs[form.outer_state : form.outer_carry]
         taps = [states[s][tap] for s, tap in form.taps()]
-        assert self._call is not None
         try:
             with np.errstate(all="ignore"):
-                values = self._call(*rows, *taps, *inputs[form.outer_carry :])
+                values = self.reference_call()(*rows, *taps, *inputs[form.outer_carry :])
         except Exception:  # whatever zeros do to a step, the loop has no step
             return []
         return [np.shape(value) for value in values[: form.stacks]]

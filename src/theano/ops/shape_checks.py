@@ -15,12 +15,8 @@ from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
 from theano.ops.constants import get_vector_length, vector_entries
-from theano.ops.extents import SHARES_INPUT, Axis, disconnected, size_of
+from theano.ops.extents import SHARES_INPUT, disconnected, same_axes, size_of
 from theano.ops.mismatch import mismatch
-
-
-def _same_axes(node: Apply, v: Any) -> Any:
-    return tuple(Axis(axis, v.dim(axis)) for axis in range(node.inputs[0].type.ndim))
 
 
 class Rebroadcast(TensorOp):
@@ -77,7 +73,7 @@ class Rebroadcast(TensorOp):
                     v.let("eq", v.dim(axis), 1),
                     f"Dimension {axis} in Rebroadcast's input was supposed to be 1",
                 )
-        return (), _same_axes(node, v)
+        return (), same_axes(node, v)
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         shape = list(input_shapes[0])
@@ -172,7 +168,7 @@ class CheckShape(TensorOp):
         """The same axes, after the checks."""
         for axis in range(node.inputs[0].type.ndim):
             v.check(v.let("eq", v.dim(axis), v.scalar(axis + 1)), "SpecifyShape: a wrong extent")
-        return (), _same_axes(node, v)
+        return (), same_axes(node, v)
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [tuple(map(sizes.simple, node.inputs[1:]))]

@@ -14,7 +14,7 @@ from theano.graph.registry import register
 from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
-from theano.ops.extents import disconnected
+from theano.ops.extents import NoGradient
 
 _INT64 = TensorType("int64", ())
 
@@ -35,7 +35,7 @@ def as_int_none_variable(x: Any) -> Any:
     return x
 
 
-class MakeSlice(TensorOp):
+class MakeSlice(NoGradient, TensorOp):
     """``make_slice(start, stop, step)`` or ``make_slice(slice(…))``: a slice of symbolic ints.
 
     Parameters: 0-d integers, symbolic or not, or None. Raises TypeError for anything else. As an
@@ -70,18 +70,8 @@ class MakeSlice(TensorOp):
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [None]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Integers have no influence that could be differentiated."""
-        return [[False]] * 3
 
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected() for _ in inputs]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None]
-
-
-class SliceBounds(TensorOp):
+class SliceBounds(NoGradient, TensorOp):
     """``(start, stop, step)`` of a slice for a dimension of extent ``n``, as int64 that index it in
     the same way."""
 
@@ -104,13 +94,6 @@ class SliceBounds(TensorOp):
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [(), (), ()]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Integers have no influence that could be differentiated."""
-        return [[False] * 3] * 2
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected() for _ in inputs]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None] * 3

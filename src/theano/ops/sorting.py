@@ -13,7 +13,7 @@ from theano.graph.registry import apply, register
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, zeros_of
 from theano.ops.cumulative import axis_of
-from theano.ops.extents import disconnected, size_of
+from theano.ops.extents import NoGradient, size_of
 from theano.ops.index import getitem
 from theano.ops.index_nonzero import flat
 
@@ -123,7 +123,7 @@ class ArgSortOp(_Sorting):
         return [None]
 
 
-class SearchsortedOp(TensorOp):
+class SearchsortedOp(NoGradient, TensorOp):
     """Where elements go into a sorted vector: inputs (x, v) or (x, v, sorter); int64."""
 
     __props__: ClassVar[tuple[str, ...]] = ("side",)
@@ -168,16 +168,6 @@ class SearchsortedOp(TensorOp):
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [tuple(input_shapes[1])]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Positions are integers: nothing flows."""
-        return [[False] for _ in node.inputs]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected() for _ in inputs]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None]
 
 
 def _refuse_fields(order: Any, what: str) -> None:

@@ -14,7 +14,7 @@ from theano.graph.registry import apply, register
 from theano.graph.sparse_type import SparseType, matrix_class
 from theano.graph.tensor_type import TensorType
 from theano.ops.basic import as_tensor_variable
-from theano.ops.extents import disconnected
+from theano.ops.extents import NoGradient
 from theano.ops.sparse_base import (
     SparseOp,
     as_sparse_or_tensor_variable,
@@ -47,23 +47,13 @@ RELATIONS = {
 }
 
 
-class _Comparison(SparseOp):
+class _Comparison(NoGradient, SparseOp):
     """``name`` of RELATIONS applied element by element; nothing flows back."""
 
     __props__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Truth values have no gradient."""
-        return [[False], [False]]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected(), disconnected()]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None]
 
     def __str__(self) -> str:
         return f"{type(self).__name__}{{{self.name}}}"

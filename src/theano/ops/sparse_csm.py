@@ -19,7 +19,7 @@ from theano.graph.sparse_type import SparseType, matrix_class
 from theano.graph.tensor_type import TensorType
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable, cast
-from theano.ops.extents import disconnected
+from theano.ops.extents import NoGradient, disconnected
 from theano.ops.sparse_base import (
     COMPRESSED,
     SparseOp,
@@ -327,7 +327,7 @@ def sparse_size(x: Any) -> Any:
     return csm_data(x).shape[0]
 
 
-class SparseShape(SparseOp):
+class SparseShape(NoGradient, SparseOp):
     """The extents of a sparse matrix of any format: an int64 vector of length 2."""
 
     __props__ = ()
@@ -342,16 +342,6 @@ class SparseShape(SparseOp):
 
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [(2,)]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Elements have no influence."""
-        return [[False]]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected()]
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [None]
 
 
 for _builder in (

@@ -108,9 +108,6 @@ def _csr(what: str, data: Any, indices: Any, indptr: Any, extent: int) -> Any:
     return matrix_class("csr")((data, indices, indptr), shape=(indptr.size - 1, extent))
 
 
-_THREE_PLACES = [[True], [False], [False], [True], [False]]
-
-
 def _gradients(data: Any, b: Any) -> list[Any]:
     """The gradients of (data, indices, indptr, b, n)."""
     return [data, disconnected(), disconnected(), b, disconnected()]
@@ -120,14 +117,9 @@ def _no_gradients(data: Any, b: Any) -> list[Any]:
     return _gradients(zeros_of(data), zeros_of(b))
 
 
-class GatherDot(SegmentOp):
-    """``z[i, :] = Σ data[p] b[indices[p], :]`` over segment i: (data, indices, indptr, b, n).
+class _DenseDot(SegmentOp):
+    """A product with a dense matrix: inputs (data, indices, indptr, b, n)."""
 
-    ``b`` must have ``n`` rows. The product of a csr matrix with a dense matrix, or of the transpose
-    of a csc matrix.
-    """
-
-    routine = "sparse_gather_dot"
     arrays = (0, 1, 2, 3)
     indptr = 2
 
@@ -136,8 +128,29 @@ class GatherDot(SegmentOp):
         data, b = _vector(data, "data"), _matrix(b, "b")
         dtype = dtypes.upcast(data.type.dtype, b.type.dtype)
         inputs = [cast(data, dtype), *_places(indices, indptr), cast(b, dtype), sizes.variable(n)]
-        kind = TensorType(dtype, shape=(None, b.type.shape[1]))
+        kind = TensorType(dtype, shape=(*_not_one(self.rows(n)), b.type.shape[1]))
         return Apply(self, inputs, [kind()])
+
+    def rows(self, n: Any) -> int | None:
+        """How many rows the result has, where that is known."""
+        return None
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Positions have no influence that could be differentiated."""
+        return [[True], [False], [False], [True], [False]]
+
+    def R_op(self, inputs: Any, eval_points: Any) -> Any:
+        return [_bilinear(self, inputs, eval_points, 0, 3)]
+
+
+class GatherDot(_DenseDot):
+    """``z[i, :] = Σ data[p] b[indices[p], :]`` over segment i: (data, indices, indptr, b, n).
+
+    ``b`` must have ``n`` rows. The product of a csr matrix with a dense matrix, or of the transpose
+    of a csc matrix.
+    """
+
+    routine = "sparse_gather_dot"
 
     def lower(self, node: Apply, low: Any) -> None:
         """One call of the routine, once the inner extents agree."""
@@ -155,10 +168,6 @@ class GatherDot(SegmentOp):
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [(self.segments(input_shapes), input_shapes[3][1])]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Positions have no influence that could be differentiated."""
-        return _THREE_PLACES
-
     def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         (data, indices, indptr, b, n), (g,) = inputs, output_grads
         if outputs[0].type.dtype in dtypes.DISCRETE:
@@ -166,27 +175,18 @@ class GatherDot(SegmentOp):
         gb = ScatterDot()(data, indices, indptr, g, n)
         return _gradients(SampledDot()(indices, indptr, g, b), with_pattern_of(gb, b))
 
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [_bilinear(self, inputs, eval_points, 0, 3)]
 
-
-class ScatterDot(SegmentOp):
+class ScatterDot(_DenseDot):
     """``z[indices[p], :] += data[p] b[i, :]`` over all segments: (data, indices, indptr, b, n).
 
     ``z`` has ``n`` rows. The product of a csc matrix of ``n`` rows with a dense matrix.
     """
 
     routine = "sparse_scatter_dot"
-    arrays = (0, 1, 2, 3)
-    indptr = 2
 
-    def make_node(self, data: Any, indices: Any, indptr: Any, b: Any, n: Any) -> Apply:
-        """Three vectors, a matrix, and an integer."""
-        data, b = _vector(data, "data"), _matrix(b, "b")
-        dtype = dtypes.upcast(data.type.dtype, b.type.dtype)
-        inputs = [cast(data, dtype), *_places(indices, indptr), cast(b, dtype), sizes.variable(n)]
-        kind = TensorType(dtype, shape=(*_not_one(sizes.known(n)), b.type.shape[1]))
-        return Apply(self, inputs, [kind()])
+    def rows(self, n: Any) -> int | None:
+        """What ``n`` is known to be."""
+        return sizes.known(n)
 
     def reference(self, node: Apply, data: Any, indices: Any, indptr: Any, b: Any, n: Any) -> Any:
         if indptr.size - 1 != b.shape[0]:
@@ -198,19 +198,12 @@ class ScatterDot(SegmentOp):
     def infer_shape(self, node: Apply, input_shapes: Sequence[Any]) -> Any:
         return [(sizes.simple(node.inputs[4]), input_shapes[3][1])]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Positions have no influence that could be differentiated."""
-        return _THREE_PLACES
-
     def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
         (data, indices, indptr, b, n), (g,) = inputs, output_grads
         if outputs[0].type.dtype in dtypes.DISCRETE:
             return _no_gradients(data, b)
         gb = GatherDot()(data, indices, indptr, g, n)
         return _gradients(SampledDot()(indices, indptr, b, g), with_pattern_of(gb, b))
-
-    def R_op(self, inputs: Any, eval_points: Any) -> Any:
-        return [_bilinear(self, inputs, eval_points, 0, 3)]
 
 
 class SampledDot(SegmentOp):

@@ -13,18 +13,18 @@ from theano.ops import sizes
 from theano.ops.base import TensorOp
 from theano.ops.basic import as_tensor_variable
 from theano.ops.cumulative import axis_of
-from theano.ops.extents import disconnected, size_of
+from theano.ops.extents import NoGradient, size_of
 from theano.ops.index import getitem
 from theano.ops.index_nonzero import flatnonzero
 from theano.ops.sorting import unique_of
 
 
-class Unique(TensorOp):
+class Unique(NoGradient, TensorOp):
     """The different elements in ascending order: a vector; or the different slices along ``axis``.
 
     More outputs, int64 vectors, as far as they are asked for: where each element is first, the
     number of each input element among them (``a == unique[inverse]``), how often each occurs. NaNs
-    are equal to each other. Flattened arrays are sorted natively.
+    are equal to each other. Flattened arrays are sorted natively. Nothing flows back, as in Theano.
     """
 
     __props__: ClassVar[tuple[str, ...]] = (
@@ -98,13 +98,6 @@ class Unique(TensorOp):
             total = sizes.product(extents) if self.axis is None else extents[self.axis]
             more[int(self.return_index)] = (total,)
         return [None, *more]
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Nothing flows, as in Theano."""
-        return [[False] * len(node.outputs)]
-
-    def L_op(self, inputs: Any, outputs: Any, output_grads: Any) -> Any:
-        return [disconnected()]
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         return [None] * (1 + self.return_index + self.return_inverse + self.return_counts)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Variable
 from theano.ops.scan import Form, Scan
+
+Memo = dict[Variable, Variable]
 
 
 @dataclass
@@ -180,3 +182,28 @@ def _inner(links: Sequence[Link]) -> list[Variable]:
 def used_inputs(values: Sequence[Variable], blockers: Sequence[Variable]) -> set[Variable]:
     """Which of ``blockers`` the values depend on."""
     return set(traverse.ancestors(values, blockers)) & set(blockers)
+
+
+def sweep(
+    outputs: Sequence[Variable], blockers: Sequence[Variable],
+    change: Callable[[Apply, Apply], Memo],
+) -> list[Variable]:  # fmt: skip
+    """``outputs`` with each loop, inputs first, replaced by what ``change(node, current)`` says.
+
+    ``node`` is the loop in the graph, ``current`` the same with new inputs. ``change`` gives new
+    variables for outputs of ``current``, and for variables of the graph that come later.
+    """
+    memo: Memo = {}
+    for node in traverse.toposort(outputs, blockers):
+        if all(v in memo for v in node.outputs):
+            continue
+        inputs = [memo.get(v, v) for v in node.inputs]
+        same = all(new is old for new, old in zip(inputs, node.inputs, strict=True))
+        current = node if same else node.clone_with_new_inputs(inputs)
+        for old, new in zip(node.outputs, current.outputs, strict=True):
+            if new is not old:
+                memo.setdefault(old, new)
+        if isinstance(node.op, Scan):
+            back = dict(zip(current.outputs, node.outputs, strict=True))
+            memo.update({back.get(old, old): new for old, new in change(node, current).items()})
+    return [memo.get(v, v) for v in outputs]

@@ -13,9 +13,8 @@ from typing import Any, Final
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Variable
 from theano.graph.tensor_type import TensorType
-from theano.ops.scan import Scan
 from theano.rewrite.build import is_elemwise, owner_of
-from theano.rewrite.loop_parts import Link, Parts
+from theano.rewrite.loop_parts import Link, Memo, Parts, sweep
 
 Clients = Mapping[Variable, Sequence[tuple[Any, int]]]
 
@@ -28,25 +27,14 @@ _STORED: Final = ("Dot", "Matmul", "BatchedDot", "Gemm", "BatchedGemm", "Reshape
 def sink_into_steps(outputs: Sequence[Variable], blockers: Sequence[Variable]) -> list[Variable]:
     """``outputs`` with cheap elementwise work on sequences moved into the steps of their loops."""
     clients = traverse.clients(list(outputs))
-    memo: dict[Variable, Variable] = {}
-    for node in traverse.toposort(outputs, blockers):
-        inputs = [memo.get(v, v) for v in node.inputs]
-        same = all(new is old for new, old in zip(inputs, node.inputs, strict=True))
-        current = node if same else node.clone_with_new_inputs(inputs)
-        found: Sequence[Variable] = current.outputs
-        if isinstance(node.op, Scan):
-            found = _sunk(node, current, clients)
-        memo.update(
-            (old, new) for old, new in zip(node.outputs, found, strict=True) if new is not old
-        )
-    return [memo.get(v, v) for v in outputs]
+    return sweep(outputs, blockers, lambda node, current: _sunk(node, current, clients))
 
 
-def _sunk(node: Apply, current: Apply, clients: Clients) -> Sequence[Variable]:
-    """The outputs of a loop, with its sequences as they are before such work."""
+def _sunk(node: Apply, current: Apply, clients: Clients) -> Memo:
+    """The outputs of a loop to those of one with its sequences as they are before such work."""
     known = Parts.of(node).seqs
     if not any(_stretched(link.outer, clients) for link in known):
-        return current.outputs
+        return {}
     parts = Parts.of(current)
     replaced: dict[Variable, Variable] = {}
     for before, link in zip(known, parts.seqs, strict=True):
@@ -54,8 +42,7 @@ def _sunk(node: Apply, current: Apply, clients: Clients) -> Sequence[Variable]:
             old = link.inner
             replaced[old] = _inside(parts, link)
     parts.replace_results(traverse.rebuild(parts.results(), replaced, strict=False))
-    memo = parts.build().replaced()
-    return [memo[v] for v in current.outputs]
+    return parts.build().replaced()
 
 
 def _stretched(sequence: Any, clients: Clients) -> bool:

@@ -12,34 +12,22 @@ from theano.ops import index_spec as spec
 from theano.ops import sizes
 from theano.ops.extents import sizes_of
 from theano.ops.row_shapes import extents_outside
-from theano.ops.scan import Scan
 from theano.rewrite.build import constant_value, owner_of, t
-from theano.rewrite.loop_parts import Built, Map, Parts, State
+from theano.rewrite.loop_parts import Built, Map, Memo, Parts, State, sweep
 
 Clients = Mapping[Variable, Sequence[tuple[Any, int]]]
-Memo = dict[Variable, Variable]
 
 
 def keep_what_is_used(outputs: Sequence[Variable], blockers: Sequence[Variable]) -> list[Variable]:
     """``outputs`` with each loop reduced to what is used of it."""
     clients = traverse.clients(list(outputs))
-    memo: Memo = {}
-    for node in traverse.toposort(outputs, blockers):
-        if all(v in memo for v in node.outputs):
-            continue
-        inputs = [memo.get(v, v) for v in node.inputs]
-        same = all(new is old for new, old in zip(inputs, node.inputs, strict=True))
-        current = node if same else node.clone_with_new_inputs(inputs)
-        for old, new in zip(node.outputs, current.outputs, strict=True):
-            if new is not old:
-                memo.setdefault(old, new)
-        if isinstance(node.op, Scan):
-            uses = {new: clients.get(old, ()) for old, new in
-                    zip(node.outputs, current.outputs, strict=True)}  # fmt: skip
-            found = _Reduction(current, uses, clients).run()
-            back = dict(zip(current.outputs, node.outputs, strict=True))
-            memo.update({back.get(old, old): new for old, new in found.items()})
-    return [memo.get(v, v) for v in outputs]
+
+    def change(node: Apply, current: Apply) -> Memo:
+        pairs = zip(node.outputs, current.outputs, strict=True)
+        uses = {new: clients.get(old, ()) for old, new in pairs}
+        return _Reduction(current, uses, clients).run()
+
+    return sweep(outputs, blockers, change)
 
 
 class _Reduction:

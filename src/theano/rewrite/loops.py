@@ -19,7 +19,7 @@ from theano.ops.assertion import Assert
 from theano.ops.extents import Shape_i, size_of
 from theano.ops.scan import Scan
 from theano.rewrite.build import owner_of, t
-from theano.rewrite.loop_parts import Link, Map, Parts, used_inputs
+from theano.rewrite.loop_parts import Link, Map, Parts, sweep, used_inputs
 from theano.rewrite.loop_sink import sink_into_steps
 from theano.rewrite.loop_uses import keep_what_is_used
 
@@ -39,11 +39,11 @@ def rewrite_loops(
     outputs: Sequence[Variable], blockers: Sequence[Variable], optimizer: Optimizer
 ) -> list[Variable]:
     """``outputs`` with all loops rewritten; ``optimizer(inputs, outputs)`` rewrites a step."""
-    outputs = _sweep(outputs, blockers, all_at_once)
+    outputs = sweep(outputs, blockers, lambda _, node: all_at_once(node))
     outputs = merge_loops(outputs, blockers)
     for _ in range(_ROUNDS):
         before = _loops(outputs, blockers)
-        outputs = _sweep(outputs, blockers, lambda node: simplified(node, optimizer))
+        outputs = sweep(outputs, blockers, lambda _, node: simplified(node, optimizer))
         outputs = sink_into_steps(keep_what_is_used(outputs, blockers), blockers)
         if _loops(outputs, blockers) == before:
             break
@@ -54,27 +54,6 @@ def _loops(outputs: Sequence[Variable], blockers: Sequence[Variable]) -> list[An
     return [node.op for node in traverse.toposort(outputs, blockers) if isinstance(node.op, Scan)]
 
 
-def _sweep(
-    outputs: Sequence[Variable], blockers: Sequence[Variable],
-    change: Callable[[Apply], dict[Variable, Variable]],
-) -> list[Variable]:  # fmt: skip
-    """Replace each loop, inputs first, by what ``change`` makes of it."""
-    memo: dict[Variable, Variable] = {}
-    for node in traverse.toposort(outputs, blockers):
-        inputs = [memo.get(v, v) for v in node.inputs]
-        same = all(new is old for new, old in zip(inputs, node.inputs, strict=True))
-        current = node if same else node.clone_with_new_inputs(inputs)
-        for old, new in zip(node.outputs, current.outputs, strict=True):
-            if new is not old:
-                memo.setdefault(old, new)
-        if isinstance(node.op, Scan):
-            found = change(current)
-            for old, new in zip(node.outputs, current.outputs, strict=True):
-                if new in found:
-                    memo[old] = found[new]
-    return [memo.get(v, v) for v in outputs]
-
-
 def change_steps(
     outputs: Sequence[Variable], blockers: Sequence[Variable], optimizer: Optimizer
 ) -> list[Variable]:
@@ -82,13 +61,13 @@ def change_steps(
     if not has_loops(outputs, blockers):
         return list(outputs)
 
-    def change(node: Apply) -> dict[Variable, Variable]:
+    def change(_: Apply, node: Apply) -> dict[Variable, Variable]:
         parts = Parts.of(node)
         parts.replace_results(optimizer(parts.inputs(), parts.results()))
         drop_unused_inputs(parts)
         return parts.build().replaced()
 
-    return _sweep(outputs, blockers, change)
+    return sweep(outputs, blockers, change)
 
 
 def all_at_once(node: Apply) -> dict[Variable, Variable]:

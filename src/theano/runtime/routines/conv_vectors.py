@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ declare void @th_free(ptr)
 """
 
 
-class VectorText:
+class VectorText(ABC):
     """Writes a routine with a context for one dtype: a module whose functions share numbers.
 
     ``slots`` names what the context holds, first what `in_parts` puts there.
@@ -55,9 +56,9 @@ class VectorText:
         """Routines that are compiled when they are first called."""
         return ()
 
+    @abstractmethod
     def functions(self) -> list[str]:
         """The other functions, the routine among them."""
-        raise NotImplementedError
 
     def function(self, head: str) -> Writer:
         """An internal function with a context."""

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from theano.runtime.routines.base import (
-    ITEMSIZE,
-    KINDS,
     PARTS_HELPERS,
     Part,
     Routine,
@@ -23,6 +21,7 @@ from theano.runtime.routines.base import (
     Writer,
     in_parts,
 )
+from theano.runtime.routines.elements import Elements
 
 if TYPE_CHECKING:
     from theano.runtime.support import Target
@@ -61,16 +60,12 @@ class _Shape(NamedTuple):
     steps: list[tuple[str, str, str]]
 
 
-class _Chains:
+class _Chains(Elements):
     """Writes one routine for one dtype."""
 
     def __init__(self, name: str, dtype: str, target: Target) -> None:
-        self.name, self.dtype = name, dtype
-        self.half = dtype == "float16"
-        self.kind = KINDS[dtype]
-        self.register = "float" if self.half else self.kind
-        self.size = ITEMSIZE[dtype]
-        self.lanes = max(2, target.vector_bytes // (4 if self.half else self.size))
+        super().__init__(dtype, target)
+        self.name = name
         self.row = next(row for row in ROUTINES if row.name == name)
         self.f: Writer = Writer("", self.row)
 
@@ -207,70 +202,38 @@ class _Chains:
         """The next value of a chain."""
         value = self.load(places[-1], lanes)
         if self.name == "recurrence":
-            before = self.apply("mul", before, self.load(places[1], lanes), lanes)
-        return self.apply("mul" if self.name == "cumprod" else "add", before, value, lanes)
+            before = self.arith("mul", before, self.load(places[1], lanes), lanes)
+        return self.arith("mul" if self.name == "cumprod" else "add", before, value, lanes)
 
     def scan(self, shape: _Shape, bases: Sequence[str]) -> None:
         """Sums within a vector by doubling, then the sum of all before is added."""
         f, lanes = self.f, self.lanes
         kind = self.type(self.register, lanes)
         # x + -0.0 is x for every float, -0.0 included.
-        zero = "-0.0" if self.dtype.startswith("float") else "0"
-        none = f"<{', '.join([f'{self.register} {zero}'] * lanes)}>"
+        none = self.all("-0.0" if self.real else "0", lanes)
         whole = f.binary("and", shape.length, -lanes)
-
-        def shuffled(a: str, b: str, picks: Sequence[int]) -> str:
-            mask = f"<{', '.join(f'i32 {pick}' for pick in picks)}>"
-            return f.op(f"shufflevector {kind} {a}, {kind} {b}, <{lanes} x i32> {mask}")
 
         def vector(j: str, carried: list[str]) -> list[str]:
             value = self.load(f.at(self.kind, bases[1], j), lanes)
             shift = 1
             while shift < lanes:
                 picks = [lanes + i - shift if i >= shift else i for i in range(lanes)]
-                value = self.apply("add", value, shuffled(none, value, picks), lanes)
+                value = self.arith("add", value, self.shuffled(none, value, lanes, picks), lanes)
                 shift *= 2
-            total = self.apply("add", value, carried[0], lanes)
+            total = self.arith("add", value, carried[0], lanes)
             self.store(total, f.at(self.kind, bases[0], j), lanes)
-            return [shuffled(total, none, [lanes - 1] * lanes)]
+            return [self.shuffled(total, none, lanes, [lanes - 1] * lanes)]
 
         (carry,) = f.loop(0, whole, lanes, [(kind, none)], vector)
         last = f.op(f"extractelement {kind} {carry}, i32 0")
 
         def element(j: str, carried: list[str]) -> list[str]:
             value = self.load(f.at(self.kind, bases[1], j), 1)
-            total = self.apply("add", carried[0], value, 1)
+            total = self.arith("add", carried[0], value, 1)
             self.store(total, f.at(self.kind, bases[0], j), 1)
             return [total]
 
         f.loop(whole, shape.length, 1, [(self.register, last)], element)
-
-    # elements ----------------------------------------------------------------------------------
-
-    def type(self, kind: str, lanes: int) -> str:
-        """A scalar type or that of a vector."""
-        return kind if lanes == 1 else f"<{lanes} x {kind}>"
-
-    def load(self, address: str, lanes: int) -> str:
-        """Elements; float16 is computed in float32."""
-        stored = self.type(self.kind, lanes)
-        value = self.f.op(f"load {stored}, ptr {address}, align 1")
-        if not self.half:
-            return value
-        return self.f.op(f"fpext {stored} {value} to {self.type(self.register, lanes)}")
-
-    def store(self, value: str, address: str, lanes: int) -> None:
-        """The reverse."""
-        stored = self.type(self.kind, lanes)
-        if self.half:
-            wide = self.type(self.register, lanes)
-            value = self.f.op(f"fptrunc {wide} {value} to {stored}")
-        self.f.do(f"store {stored} {value}, ptr {address}, align 1")
-
-    def apply(self, name: str, a: str, b: str, lanes: int) -> str:
-        """A sum or a product."""
-        name = f"f{name}" if self.dtype.startswith("float") else name
-        return self.f.op(f"{name} {self.type(self.register, lanes)} {a}, {b}")
 
 
 def _writer(name: str) -> Callable[[str, tuple[str, ...], Target], Text]:

@@ -6,6 +6,7 @@ independent and the order of sums is always the same.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 from theano.runtime.routines.base import Part, Writer
@@ -22,13 +23,13 @@ class Spread(Tiles):
     With stride 2, even and odd cells are vectors of their own, whose windows lie side by side.
     """
 
+    @abstractmethod
     def rows(self, start: Sequence[tuple[str, str]], work: Work) -> list[str]:
         """Carry values through ``work`` for every row of windows that covers the row of cells."""
-        raise NotImplementedError
 
+    @abstractmethod
     def value(self, c: str, lanes: int) -> str:
         """What window ``c`` (and the next ones) gives to its cells."""
-        raise NotImplementedError
 
     def given_to(self, value: str, c: str, cells: Sequence[str], lanes: int) -> list[str]:
         """The part of it that each vector of cells gets."""

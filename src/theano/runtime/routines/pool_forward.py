@@ -6,6 +6,7 @@ in vectors for strides 1 and 2. Where windows lie side by side, a line is for se
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -22,13 +23,13 @@ class Forward(Pooling):
     image, result = 1, 0
 
     @property
+    @abstractmethod
     def identity(self) -> str:
         """What nothing gives."""
-        raise NotImplementedError
 
+    @abstractmethod
     def combine(self, a: str, b: str, lanes: int) -> str:
         """Two elements."""
-        raise NotImplementedError
 
     def finish(self, value: str, rows: str, columns: str, lanes: int) -> str:
         """The result of a window with so many cells."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from theano.runtime.routines.base import (
-    ITEMSIZE,
-    KINDS,
     PARTS_HELPERS,
     Part,
     Text,
     Writer,
     in_parts,
 )
+from theano.runtime.routines.elements import Elements
 from theano.runtime.routines.table import routine
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Span(NamedTuple):
     number: str
 
 
-class Pooling:
+class Pooling(Elements, ABC):
     """Writes one routine for one dtype.
 
     ``image`` and ``result`` are the numbers of the arrays that windows lie on, and of those with an
@@ -45,14 +45,8 @@ class Pooling:
     result: int
 
     def __init__(self, dtype: str, target: Target) -> None:
-        self.half = dtype == "float16"
-        self.real = dtype.startswith("float")
+        super().__init__(dtype, target)
         self.unsigned = dtype.startswith("u")
-        self.kind = KINDS[dtype]
-        self.register = "float" if self.half else self.kind
-        self.size = ITEMSIZE[dtype]
-        self.bytes = 4 if self.half else self.size
-        self.lanes = max(2, target.vector_bytes // self.bytes)
         self.row = routine(self.name)
         self.f: Part = Part("", self.row)
 
@@ -67,27 +61,7 @@ class Pooling:
         deep = f.binary("mul", f.number(0), f.number(1))
         return rows, f.binary("mul", deep, f.dim(self.image, 3)), _WEIGHT
 
-    # elements ------------------------------------------------------------------------------------
-
-    def type(self, kind: str, lanes: int) -> str:
-        """A scalar type or that of a vector."""
-        return kind if lanes == 1 else f"<{lanes} x {kind}>"
-
-    def load(self, address: str, lanes: int) -> str:
-        """Elements of an array; float16 is computed in float32."""
-        stored = self.type(self.kind, lanes)
-        value = self.f.op(f"load {stored}, ptr {address}, align 1")
-        if not self.half:
-            return value
-        return self.f.op(f"fpext {stored} {value} to {self.type(self.register, lanes)}")
-
-    def store(self, value: str, address: str, lanes: int) -> None:
-        """The reverse."""
-        stored = self.type(self.kind, lanes)
-        if self.half:
-            wide = self.type(self.register, lanes)
-            value = self.f.op(f"fptrunc {wide} {value} to {stored}")
-        self.f.do(f"store {stored} {value}, ptr {address}, align 1")
+    # lines and vectors ---------------------------------------------------------------------------
 
     def kept(self, line: str, index: str, lanes: int) -> str:
         """Elements of a line."""
@@ -100,12 +74,6 @@ class Pooling:
         kind = self.type(self.register, lanes)
         self.f.do(f"store {kind} {value}, ptr {place}, align {self.bytes}")
 
-    def all(self, value: str, lanes: int) -> str:
-        """A constant in all lanes."""
-        if lanes == 1:
-            return value
-        return "<" + ", ".join([f"{self.register} {value}"] * lanes) + ">"
-
     def splat(self, value: str, lanes: int) -> str:
         """A register in all lanes."""
         if lanes == 1:
@@ -114,17 +82,6 @@ class Pooling:
         one = self.f.op(f"insertelement {kind} undef, {self.register} {value}, i32 0")
         zeros = f"<{lanes} x i32> zeroinitializer"
         return self.f.op(f"shufflevector {kind} {one}, {kind} undef, {zeros}")
-
-    def shuffled(self, a: str, b: str, lanes: int, picks: Sequence[int]) -> str:
-        """Elements of two vectors."""
-        kind = self.type(self.register, lanes)
-        mask = ", ".join(f"i32 {pick}" for pick in picks)
-        return self.f.op(f"shufflevector {kind} {a}, {kind} {b}, <{len(picks)} x i32> <{mask}>")
-
-    def arith(self, name: str, a: str, b: str, lanes: int) -> str:
-        """add, div …"""
-        name = f"f{name}" if self.real else name
-        return self.f.op(f"{name} {self.type(self.register, lanes)} {a}, {b}")
 
     def number(self, count: str) -> str:
         """An i64 as an element."""
@@ -223,6 +180,6 @@ class Pooling:
         f.fail_if(f.op(f"icmp eq ptr {place}, null"))
         return place
 
+    @abstractmethod
     def body(self, f: Part, first: str, end: str) -> None:
         """Rows ``first`` to ``end`` of array 0."""
-        raise NotImplementedError

@@ -7,6 +7,7 @@ rows of windows follow each other in memory, so many are repeated at once as a l
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 from theano.runtime.routines.base import Part, Writer
@@ -58,9 +59,9 @@ class Tiles(Pooling):
             lambda: self.cells_by_row(first, end),
         )
 
+    @abstractmethod
     def cells_by_row(self, first: str, end: str) -> None:
         """Positions that are rows of cells."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         """Compute what `prepared` needs."""
@@ -70,9 +71,9 @@ class Tiles(Pooling):
         del lanes
         return value
 
+    @abstractmethod
     def spread(self, values: Sequence[str], source: str | None, lanes: int) -> str:
         """The gradient for cells, from what their windows give and the cells at ``source``."""
-        raise NotImplementedError
 
     # side by side --------------------------------------------------------------------------------
 
