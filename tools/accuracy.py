@@ -23,7 +23,7 @@ BOUND = 2.5
 
 def array_function(prim: str, dtype: str, arity: int, lanes: int) -> Callable[..., np.ndarray]:
     """A function of arrays that runs the primitive with so many lanes."""
-    e = Emitter(lanes)
+    e = Emitter(lanes, features=compiler.host_features().features)
     size = np.dtype(dtype).itemsize
     loads = []
     for i in range(arity):

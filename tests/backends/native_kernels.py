@@ -44,7 +44,7 @@ def features_of(target: str) -> str:
 
 def module_text(kernels: Sequence[ir.Kernel], features: str) -> tuple[dict[str, KernelCode], str]:
     """The codes of some kernels, and the text of a module with all of them."""
-    module = Emitter(1)
+    module = Emitter(1, features=features)
     codes = {
         kernel.name: render_kernel(verify(kernel), f"t_{kernel.name}", features, module)
         for kernel in kernels

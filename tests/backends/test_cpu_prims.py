@@ -29,7 +29,7 @@ def native(
     body: Body, ins: list[str], out: str, lanes: int, fails: bool = False
 ) -> Callable[..., np.ndarray]:
     """A function of arrays that runs `body` on so many lanes at a time."""
-    e = Emitter(lanes)
+    e = Emitter(lanes, features=compiler.host_features().features)
     values = []
     for i, dtype in enumerate(ins):
         at = e.emit(f"mul i64 %i, {np.dtype(dtype).itemsize}")
@@ -391,11 +391,10 @@ def test_math_needs_no_library_on_any_machine(triple: str, cpu: str, features: s
     machine = binding.Target.from_triple(triple).create_target_machine(
         cpu=cpu, features="", opt=1, reloc="pic", codemodel="small"
     )
-    texts, merged = [], Emitter(1)
+    texts, merged = [], Emitter(1, features=features)
     for name in [*INEXACT, "mod", "round", "rint", "max", "sign"]:
         for dtype in FLOATS:
-            e = Emitter(prims.vector_width(dtype, features))
-            e.declarations, e.definitions = merged.declarations, merged.definitions
+            e = Emitter(prims.vector_width(dtype, features), merged)
             args = [prims.emit_load(e, dtype, f"%in{i}") for i in range(PRIMS[name].arity)]
             prims.emit_store(e, dtype, "%out", prims.emit(e, name, dtype, args))
             lines = "\n".join(e.lines)

@@ -12,6 +12,7 @@ Multiplication", ACM TOMS 34 (2008): panels of B are packed, a tile of C stays i
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from theano.runtime import gemm_blas
@@ -48,6 +49,17 @@ _FIELDS: Final = (
 )  # fmt: skip
 _POINTERS: Final = ("A", "B", "C")
 _WORKERS_SLOT: Final = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Block:
+    """Rows of B that are packed together: first column and row, extents, beta, buffers."""
+
+    at: tuple[str, str]
+    cols: str
+    deep: str
+    beta: str
+    places: tuple[str, str, str]
 
 
 class GemmText(GemmKernels):
@@ -100,6 +112,7 @@ class GemmText(GemmKernels):
             "declare void @th_free(ptr)",
             "declare void @th_parallel(ptr, ptr, ptr, i64)",
             "@th_pool = external global [64 x i64]",
+            "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
             "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
             f"declare {self.kind} {reduce}({self.kind}, {self.vector})",
             *(
@@ -174,7 +187,16 @@ class GemmText(GemmKernels):
         f = Function(self._tile_head("panel").replace("(i64 %k", "(i64 %m, i64 %k"))
         narrow = f.op(f"icmp sle i64 %cols, {self.lanes}")
         calls = [
-            self._tile_call(f"rows_{v}", "%A", "%B", "%ldb", "%C", "%cols", head="i64 %m, i64 %k")
+            self._tile_call(
+                f"rows_{v}",
+                "%A",
+                "%B",
+                "%ldb",
+                "%C",
+                "%cols",
+                head="i64 %m, i64 %k",
+                ahead=("%ahead", "%sAhead"),
+            )
             for v in (1, 2)
         ]
         f.when(narrow, lambda: f.do(calls[0]), lambda: f.do(calls[1]))
@@ -223,9 +245,9 @@ class GemmText(GemmKernels):
                 deep = f.smin(f.binary("sub", "%k", p0), _KC)
                 first = f.op(f"icmp eq i64 {p0}, 0")
                 beta = f.op(f"select i1 {first}, {self.kind} %beta, {self.kind} 1.0")
-                self._pack_block(f, j0, cols, p0, deep, to_b)
-                f.each(0, "%m", _MC, lambda i0: self._row_block(
-                    f, (i0, j0, p0), cols, deep, beta, (in_place, to_a, to_b)))  # fmt: skip
+                block = _Block((j0, p0), cols, deep, beta, (in_place, to_a, to_b))
+                self._row_block(f, block, "0")
+                f.each(_MC, "%m", _MC, lambda i0: self._row_block(f, block, i0))
 
             f.each(0, "%k", _KC, depth_block)
 
@@ -235,28 +257,10 @@ class GemmText(GemmKernels):
         f.do("ret void")
         return f.text()
 
-    def _pack_block(self, f: Function, j0: str, cols: str, p0: str, deep: str, to_b: str) -> None:
-        """Pack ``deep`` rows and ``cols`` columns of B into panels of at most two vectors."""
-        start = f.binary("add", f.binary("mul", p0, "%sB0"), f.binary("mul", j0, "%sB1"))
-        b = f.at(self.kind, "%B", start)
-
-        def pack(j: str) -> None:
-            here, width = self._panel_size(f, cols, j)
-            source = f.at(self.kind, b, f.binary("mul", j, "%sB1"))
-            target = f.at(self.kind, to_b, f.binary("mul", j, deep))
-            f.do(
-                f"call void @pack(ptr {target}, ptr {source}, i64 %sB0, i64 %sB1, i64 {deep}, "
-                f"i64 {here}, i64 {width})"
-            )
-
-        f.each(0, cols, 2 * self.lanes, pack)
-
-    def _row_block(
-        self, f: Function, at: tuple[str, str, str], cols: str, deep: str, beta: str,
-        blocks: tuple[str, str, str],
-    ) -> None:  # fmt: skip
-        """Multiply up to `_MC` rows of A with all packed panels."""
-        (i0, j0, p0), (in_place, to_a, to_b) = at, blocks
+    def _row_block(self, f: Function, block: _Block, i0: str) -> None:
+        """Multiply up to `_MC` rows of A with all panels of B; the first rows pack them."""
+        (j0, p0), (in_place, to_a, to_b) = block.at, block.places
+        cols, deep = block.cols, block.deep
         rows = f.smin(f.binary("sub", "%m", i0), _MC)
         start = f.binary("add", f.binary("mul", i0, "%sA0"), f.binary("mul", p0, "%sA1"))
         a = f.at(self.kind, "%A", start)
@@ -267,17 +271,44 @@ class GemmText(GemmKernels):
         a0 = f.op(f"select i1 {in_place}, i64 %sA0, i64 1")
         a1 = f.op(f"select i1 {in_place}, i64 1, i64 {rows}")
         line = f.binary("mul", i0, "%sC0")
+        first = i0 == "0"
+        # What only these rows are multiplied with stays in the first cache.
+        once = f.op(f"icmp sle i64 %m, {_MC}")
 
         def panel(j: str) -> None:
             here, width = self._panel_size(f, cols, j)
-            packed = f.at(self.kind, to_b, f.binary("mul", j, deep))
+            place = f.op(f"select i1 {once}, i64 0, i64 {f.binary('mul', j, deep)}")
+            packed = f.at(self.kind, to_b, place)
+            ahead = None
+            if first:
+                ahead = self._pack_panel(f, block, j, packed, (here, width))
             column = f.binary("mul", f.binary("add", j0, j), "%sC1")
             c = f.at(self.kind, "%C", f.binary("add", line, column))
             f.do(self._tile_call(
                 "panel", use, packed, width, c, here, head=f"i64 {rows}, i64 {deep}",
-                strides=(a0, a1), beta=beta))  # fmt: skip
+                strides=(a0, a1), beta=block.beta, ahead=ahead))  # fmt: skip
 
         f.each(0, cols, 2 * self.lanes, panel)
+
+    def _pack_panel(
+        self, f: Function, block: _Block, j: str, packed: str, size: tuple[str, str]
+    ) -> tuple[str, str]:
+        """Pack a panel of at most two vectors; return where the next one is and its stride."""
+        (j0, p0), (here, width) = block.at, size
+
+        def place(row: str, column: str) -> str:
+            start = f.binary("add", f.binary("mul", row, "%sB0"), f.binary("mul", column, "%sB1"))
+            return f.at(self.kind, "%B", start)
+
+        f.do(
+            f"call void @pack(ptr {packed}, ptr {place(p0, f.binary('add', j0, j))}, i64 %sB0, "
+            f"i64 %sB1, i64 {block.deep}, i64 {here}, i64 {width})"
+        )
+        following = f.binary("add", j, 2 * self.lanes)
+        last = f.op(f"icmp sge i64 {following}, {block.cols}")
+        row = f.op(f"select i1 {last}, i64 {f.binary('add', p0, _KC)}, i64 {p0}")
+        column = f.op(f"select i1 {last}, i64 0, i64 {following}")
+        return place(row, f.binary("add", j0, column)), "%sB0"
 
     def _panel_size(self, f: Function, cols: str, j: str) -> tuple[str, str]:
         """Return (columns of C, packed width) of the panel that starts at column ``j``."""

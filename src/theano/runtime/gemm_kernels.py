@@ -120,18 +120,22 @@ class GemmKernels:
         kind = self.kind
         return (
             f"internal void @{name}(i64 %k, ptr %A, i64 %sA0, i64 %sA1, ptr %B, i64 %ldb, "
-            f"{kind} %alpha, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1, i64 %cols)"
+            f"{kind} %alpha, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1, i64 %cols, "
+            "ptr %ahead, i64 %sAhead)"
         )
 
     def _kernel(self, tile: _Tile) -> str:
         """Write a tile of C; rows of B are ``ldb`` apart and whole vectors wide."""
         f = Function(self._tile_head(f"tile_{tile.rows}x{tile.vectors}"))
         width = tile.vectors * self.lanes
+        ahead = tile == _Tile(self.row_tiles[2][0], 2)
         buffer = f.op(f"alloca [{tile.rows * width} x {self.kind}], align 64")
         rows = [f.at(self.kind, "%A", f.binary("mul", "%sA0", r)) for r in range(tile.rows)]
         zero = (self.vector, "zeroinitializer")
 
         def step(p: str, values: list[str]) -> list[str]:
+            if ahead:
+                self._ask(f, p)
             line = f.at(self.kind, "%B", f.binary("mul", p, "%ldb"))
             offset = f.binary("mul", p, "%sA1")
             columns = [self._load_vector(f, line, v * self.lanes) for v in range(tile.vectors)]
@@ -165,6 +169,13 @@ class GemmKernels:
             ), through_memory)  # fmt: skip
         f.do("ret void")
         return f.text()
+
+    def _ask(self, f: Function, p: str) -> None:
+        """Ask for a line of what is packed next: in 8 steps, both vectors of a row of B."""
+        row = f.binary("mul", f.binary("lshr", p, 3), "%sAhead")
+        half = f.binary("mul", f.binary("and", p, 4), self.lanes // 4)
+        place = f.at(self.kind, f.at(self.kind, "%ahead", row), half)
+        f.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 3, i32 1)")
 
     def _to_rows(self, f: Function, tile: _Tile, scaled: list[str], add: bool) -> None:
         """``C = tile + beta C`` or ``C = tile`` for a whole tile, as `_write_back` computes it."""
@@ -237,29 +248,42 @@ class GemmKernels:
     def _rows(self, vectors: int) -> str:
         """Run one panel of B against ``m`` rows of A, largest tiles first."""
         f = Function(self._tile_head(f"rows_{vectors}").replace("(i64 %k", "(i64 %m, i64 %k"))
-        at = "0"
+        at, ahead = "0", "%ahead"
+        further = f.binary("mul", f.binary("lshr", "%k", 3), "%sAhead")
         for size in self.row_tiles[vectors]:
             stop = f.binary("sub", "%m", size - 1)
 
             def block(i: str, values: list[str], size: int = size) -> list[str]:
-                del values
                 a = f.at(self.kind, "%A", f.binary("mul", i, "%sA0"))
                 c = f.at(self.kind, "%C", f.binary("mul", i, "%sC0"))
-                f.do(self._tile_call(f"tile_{size}x{vectors}", a, "%B", "%ldb", c, "%cols"))
-                return [f.binary("add", i, size)]
+                f.do(
+                    self._tile_call(
+                        f"tile_{size}x{vectors}",
+                        a,
+                        "%B",
+                        "%ldb",
+                        c,
+                        "%cols",
+                        ahead=(values[1], "%sAhead"),
+                    )
+                )
+                return [f.binary("add", i, size), f.at(self.kind, values[1], further)]
 
-            at = f.loop(at, stop, size, [("i64", at)], block)[0]
+            at, ahead = f.loop(at, stop, size, [("i64", at), ("ptr", ahead)], block)
         f.do("ret void")
         return f.text()
 
     def _tile_call(
         self, name: str, a: str, b: str, ldb: str, c: str, cols: str, *, head: str = "i64 %k",
         strides: tuple[str, str] = ("%sA0", "%sA1"), beta: str = "%beta",
+        ahead: tuple[str, str] | None = None,
     ) -> str:  # fmt: skip
         kind = self.kind
+        following, distance = ahead or (c, "%sC0")
         return (
             f"call void @{name}({head}, ptr {a}, i64 {strides[0]}, i64 {strides[1]}, ptr {b}, "
-            f"i64 {ldb}, {kind} %alpha, {kind} {beta}, ptr {c}, i64 %sC0, i64 %sC1, i64 {cols})"
+            f"i64 {ldb}, {kind} %alpha, {kind} {beta}, ptr {c}, i64 %sC0, i64 %sC1, i64 {cols}, "
+            f"ptr {following}, i64 {distance})"
         )
 
     # ------------------------------------------------------------------ packing

@@ -55,6 +55,7 @@ class Emitter:
 
     Attributes:
         lanes: vector length; 1 writes scalar code.
+        features: LLVM feature string of the processor; empty for what every processor has.
         lines: the instructions, one a line; outlined functions are not in here.
         declarations: ``declare`` lines that the module needs.
         definitions: name -> text of the internal functions (and constants) that the module needs.
@@ -62,9 +63,12 @@ class Emitter:
             lanes of a masked tail may set them: the kernel ands them with its mask.
     """
 
-    def __init__(self, lanes: int, parent: Emitter | None = None, prefix: str = "t") -> None:
+    def __init__(
+        self, lanes: int, parent: Emitter | None = None, prefix: str = "t", features: str = ""
+    ) -> None:
         self.lanes = lanes
         self.prefix = prefix
+        self.features: str = parent.features if parent else features
         self.count = 0
         self.lines: list[str] = []
         self.failures: list[str] = []
@@ -242,6 +246,10 @@ class Float:
         self.mantissa = 23 if self.single else 52
         self.bias = 127 if self.single else 1023
         self.shifter = 1.5 * 2.0**self.mantissa
+        self._register = 16 if self.single else 8
+        whole = emitter.lanes % self._register == 0
+        #: Whether the processor multiplies by powers of 2 in one instruction (AVX-512).
+        self.scales = whole and "+avx512f" in emitter.features.split(",")
 
     def pick(self, single: float, double: float) -> float:
         """The value for this precision."""
@@ -279,6 +287,35 @@ class Float:
 
     def sqrt(self, a: str) -> str:
         return self.e.intrinsic("sqrt", self.element, a)
+
+    def scaled(self, a: str, n: str) -> str:
+        """a * 2**n for integral n of any size, rounded once; only where `scales`."""
+        size, kind = self._register, f"<{self._register} x {self.element}>"
+        symbol = f"llvm.x86.avx512.mask.scalef.p{'s' if self.single else 'd'}.512"
+        kinds = [kind, kind, kind, f"i{size}", "i32"]
+        self.e.declare(kind, symbol, kinds)
+        parts = []
+        for start in range(0, self.e.lanes, size):
+            values = [self._lanes([v], range(start, start + size)) for v in (a, n)]
+            # All lanes; rounding as the processor is set.
+            parts.append(self.e.call(kind, symbol, kinds, [*values, values[0], "-1", "4"]))
+        while len(parts) > 1:
+            pairs = zip(parts[::2], parts[1::2], strict=True)
+            width = self.e.lanes // (len(parts) // 2)
+            parts = [self._lanes(pair, range(width)) for pair in pairs]
+        return parts[0]
+
+    def _lanes(self, values: Sequence[str], lanes: range) -> str:
+        """Some lanes of a vector, or of two vectors one after the other."""
+        whole = len(lanes) // 2 if len(values) > 1 else self.e.lanes
+        if len(values) == 1 and len(lanes) == whole:
+            return values[0]
+        kind = f"<{whole} x {self.element}>"
+        other = values[1] if len(values) > 1 else "poison"
+        order = ", ".join(f"i32 {i}" for i in lanes)
+        return self.e.emit(
+            f"shufflevector {kind} {values[0]}, {kind} {other}, <{len(lanes)} x i32> <{order}>"
+        )
 
     def copysign(self, a: str, b: str) -> str:
         return self.e.intrinsic("copysign", self.element, a, b)

@@ -51,7 +51,7 @@ def render_program(
         Count and time the steps that do work (`timing`).
     """
     steps = timed_steps(program) if timed else ()
-    module = Emitter(1)
+    module = Emitter(1, features=features)
     names: dict[Kernel, str] = {}
     texts = []
     for step in pg.walk(program.steps):

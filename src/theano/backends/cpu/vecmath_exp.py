@@ -20,12 +20,12 @@ def expm1_reduced(f: Float, r: str) -> str:
 
 
 def _reduce(f: Float, x: str) -> tuple[str, str]:
-    """(bits, r): the low bits of `bits` hold n, and x = n log(2) + r."""
+    """(t, r): t = n + `Float.shifter`, the low bits of which hold n, and x = n log(2) + r."""
     t = f.fma(x, f.c(_LOG2E), f.c(f.shifter))
     n = f.sub(t, f.c(f.shifter))
     high, low = co.LN2_F32 if f.single else co.LN2_F64
     r = f.fma(n, f.c(-low), f.fma(n, f.c(-high), x))
-    return f.to_bits(t), r
+    return t, r
 
 
 def _power_of_two(f: Float, k: str) -> str:
@@ -44,15 +44,19 @@ def _halves(f: Float, bits: str, shift: int) -> tuple[str, str]:
     return _power_of_two(f, first), _power_of_two(f, f.int_op("sub", k, first))
 
 
-def scale(f: Float, bits: str, value: str) -> str:
-    """value * 2**n, rounded once also where it is subnormal."""
-    first, second = _halves(f, bits, 0)
+def scale(f: Float, t: str, value: str) -> str:
+    """value * 2**n with t = n + `Float.shifter`, rounded once also where it is subnormal."""
+    if f.scales:
+        return f.scaled(value, f.sub(t, f.c(f.shifter)))
+    first, second = _halves(f, f.to_bits(t), 0)
     return f.mul(f.mul(value, first), second)
 
 
-def _scale_one_plus(f: Float, bits: str, p: str, shift: int = 0) -> str:
-    """(1 + p) * 2**(n + shift)."""
-    first, second = _halves(f, bits, shift)
+def _scale_one_plus(f: Float, t: str, p: str, shift: int = 0) -> str:
+    """(1 + p) * 2**(n + shift) with t = n + `Float.shifter`."""
+    if f.scales:
+        return f.scaled(f.add(p, f.c(1.0)), f.sub(t, f.c(f.shifter - shift)))
+    first, second = _halves(f, f.to_bits(t), shift)
     return f.mul(f.fma(p, first, first), second)
 
 
@@ -63,15 +67,15 @@ def _clamp(f: Float, x: str, single: tuple[float, float], double: tuple[float, f
 
 def exp(f: Float, x: str, shift: int = 0) -> str:
     """exp(x) * 2**shift."""
-    bits, r = _reduce(f, _clamp(f, x, (-104.0, 90.0), (-746.0, 711.0)))
-    return _scale_one_plus(f, bits, expm1_reduced(f, r), shift)
+    t, r = _reduce(f, _clamp(f, x, (-104.0, 90.0), (-746.0, 711.0)))
+    return _scale_one_plus(f, t, expm1_reduced(f, r), shift)
 
 
 def exp_sum(f: Float, x: str, tail: str, factor: str) -> str:
     """exp(x + tail) * factor, with x not above 1."""
-    bits, r = _reduce(f, f.at_least(x, f.pick(-150.0, -800.0)))
+    t, r = _reduce(f, f.at_least(x, f.pick(-150.0, -800.0)))
     p = expm1_reduced(f, f.add(r, tail))
-    return scale(f, bits, f.fma(p, factor, factor))
+    return scale(f, t, f.fma(p, factor, factor))
 
 
 def exp2(f: Float, x: str) -> str:
@@ -79,14 +83,14 @@ def exp2(f: Float, x: str) -> str:
     x = _clamp(f, x, (-151.0, 129.0), (-1076.0, 1025.0))
     t = f.add(x, f.c(f.shifter))
     r = f.mul(f.sub(x, f.sub(t, f.c(f.shifter))), f.c(_LN2))
-    return _scale_one_plus(f, f.to_bits(t), expm1_reduced(f, r))
+    return _scale_one_plus(f, t, expm1_reduced(f, r))
 
 
 def expm1(f: Float, x: str) -> str:
     """exp(x) - 1 = 2 (p s + (s - 1/2)) with s = 2**(n - 1) and p = expm1(r)."""
-    bits, r = _reduce(f, _clamp(f, x, (-20.0, 89.0), (-40.0, 709.9)))
+    t, r = _reduce(f, _clamp(f, x, (-20.0, 89.0), (-40.0, 709.9)))
     p = expm1_reduced(f, r)
-    s = _power_of_two(f, f.int_op("sub", bits, f.ic(1)))
+    s = _power_of_two(f, f.int_op("sub", f.to_bits(t), f.ic(1)))
     y = f.fma(p, s, f.sub(s, f.c(0.5)))
     return f.copysign(f.add(y, y), x)
 
@@ -94,16 +98,17 @@ def expm1(f: Float, x: str) -> str:
 def tanh(f: Float, x: str) -> str:
     """E / (E + 2) with E = expm1(2 abs(x))."""
     magnitude = f.abs(x)
-    bits, r = _reduce(f, f.at_most(f.add(magnitude, magnitude), f.pick(40.0, 80.0)))
+    t, r = _reduce(f, f.at_most(f.add(magnitude, magnitude), f.pick(40.0, 80.0)))
     p = expm1_reduced(f, r)
-    s = _power_of_two(f, bits)
+    s = _power_of_two(f, f.to_bits(t))
     e = f.fma(p, s, f.sub(s, f.c(1.0)))
     return f.copysign(f.div(e, f.add(e, f.c(2.0))), x)
 
 
 def sigmoid(f: Float, x: str) -> str:
     """1 / (1 + exp(-x)) without overflow: from exp(-abs(x))."""
-    e = exp(f, f.neg(f.abs(x)))
+    t, r = _reduce(f, f.at_least(f.neg(f.abs(x)), f.pick(-104.0, -746.0)))
+    e = _scale_one_plus(f, t, expm1_reduced(f, r))
     top = f.when("olt", x, f.c(0.0), e, f.c(1.0))
     return f.div(top, f.add(e, f.c(1.0)))
 

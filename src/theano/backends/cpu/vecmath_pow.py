@@ -62,7 +62,7 @@ def _exp2_double(f: Float, high: str, low: str) -> str:
     rest = f.fma(f.mul(r, r), f.polynomial(r, co.EXPM1_F32, co.EXPM1_F64), r_low)
     total = f.add(f.c(1.0), r_high)
     lost = f.sub(r_high, f.sub(total, f.c(1.0)))
-    return vecmath_exp.scale(f, f.to_bits(t), f.add(total, f.add(lost, rest)))
+    return vecmath_exp.scale(f, t, f.add(total, f.add(lost, rest)))
 
 
 def _magnitude_double(f: Float, a: str, y: str) -> str:
@@ -85,7 +85,7 @@ def _magnitude_single(f: Float, a: str, y: str) -> str:
     z = d.at_least(d.at_most(z, 200.0), -200.0)
     t = d.add(z, d.c(d.shifter))
     power = d.estrin(d.sub(z, d.sub(t, d.c(d.shifter))), co.POW_EXP_F32)
-    result = vecmath_exp.scale(d, d.to_bits(t), power)
+    result = vecmath_exp.scale(d, t, power)
     return f.e.convert("fptrunc", "double", result, "float")
 
 
