@@ -121,6 +121,15 @@ def places(steps: Any) -> dict[str, str]:
     return {s.out: s.place for s in steps if isinstance(s, (pg.Alloc, pg.Reshape))}
 
 
+def test_a_slot_waits_for_an_array_like_its_former_one():
+    large = ("n", 100)
+    steps = [alloc("a", dims=large), neg("in1", "a"), alloc("small"), neg("in1", "small"),
+             alloc("b", dims=large), neg("small", "b")]  # fmt: skip
+    planned, slots = memory.assign_slots(steps, [pg.Result("output", 0, "b")])
+    assert slots == 2
+    assert places(planned) == {"a": "slot:0", "small": "slot:1", "b": "slot:0"}
+
+
 def test_a_slot_is_taken_again_when_its_tenant_and_its_views_are_dead():
     view = pg.View("w", "float64", "a", (), (pg.ViewAxis(0, 2), pg.ViewAxis(1, 3)))
     out = pg.Result("output", 0, "c")

@@ -35,7 +35,13 @@ x:
   ret void
 }
 declare void @th_parallel(ptr, ptr, ptr, i64)
+declare i64 @th_launch(ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64)
 @th_pool = external global i8
+define i64 @launch(ptr %ctx, ptr %own, i64 %outer, i64 %inner, i64 %weight, i64 %how) {
+  %n = call i64 @th_launch(ptr @th_pool, ptr @count, ptr %ctx, ptr %own, i64 %outer, i64 %inner,
+                           i64 %weight, i64 64, i64 %how)
+  ret i64 %n
+}
 define internal void @inner(ptr %ctx, i64 %i) {
   %row = getelementptr i64, ptr %ctx, i64 0
   call void @th_parallel(ptr @th_pool, ptr @count, ptr %row, i64 7)
@@ -50,8 +56,9 @@ define void @nested(ptr %ctx, i64 %n) {
 
 @pytest.fixture(scope="module")
 def native(helpers):
-    imports = helpers.symbols(("th_parallel", "th_pool"))
-    module = compiler.compile_module(COUNT_IR, ["count", "spend", "nested"], imports, verify=True)
+    imports = helpers.symbols(("th_parallel", "th_launch", "th_pool"))
+    exports = ["count", "spend", "nested", "launch"]
+    module = compiler.compile_module(COUNT_IR, exports, imports, verify=True)
     pool = threads.pool()
     before = pool.threads
     pool.set_threads(3)
@@ -90,6 +97,35 @@ def test_nested_loops_run(native):
         ctypes.addressof(ctx), 50
     )
     assert list(ctx) == [50] * 7
+
+
+@pytest.mark.parametrize("how", [0, 1, 2])
+@pytest.mark.parametrize("weight", [1, 100, 10_000])
+def test_only_what_may_be_split_freely_is_split_by_who_is_awake(native, how, weight):
+    module, _ = native
+    launch = ctypes.CFUNCTYPE(
+        ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 4
+    )(module["launch"])
+
+    nested = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(module["nested"])
+    counters = (ctypes.c_int64 * 16)()
+
+    def split(how):
+        chunks = (ctypes.c_int64 * 64)()
+        own = (ctypes.c_int64 * 2)()
+        count = launch(ctypes.addressof(chunks), ctypes.addressof(own), 8, 1024, weight, how)
+        assert [*chunks] == [1] * count + [0] * (64 - count)
+        assert count * own[0] >= (8 if own[1] == 0 else 1024) > (count - 1) * own[0]
+        return count, own[0], own[1]
+
+    fixed, free = set(), set()
+    for _ in range(200):
+        # A loop of several chunks, after which the workers are awake for a while.
+        nested(ctypes.addressof(counters), 8)
+        fixed.add(split(how))
+        free.add(split(how + 4))
+    assert len(fixed) == 1
+    assert max(n for n, *_ in free) <= max(3, min(fixed)[0])
 
 
 def test_concurrent_callers(native):

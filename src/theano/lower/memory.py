@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -291,23 +292,50 @@ def _inside(steps: Sequence[pg.Step], first: int) -> tuple[tuple[pg.Step, ...], 
     return tuple(found), total
 
 
+_Key = tuple[object, ...]
+
+
 def _assign(
     steps: Sequence[pg.Step], last: dict[str, int], first: int
 ) -> tuple[tuple[pg.Step, ...], int]:
-    free: list[tuple[object, int]] = []
-    tenants: dict[int, list[tuple[object, int]]] = {}
-    slots = first
+    requests: dict[_Key, list[int]] = {}
+    for position, step in enumerate(steps):
+        if isinstance(step, (pg.Alloc, pg.Reshape)) and step.place == "slot":
+            requests.setdefault((step.dtype, step.dims), []).append(position)
+    held: dict[int, set[_Key]] = {}
+    free: list[int] = []
+    tenants: dict[int, list[int]] = {}
     planned: list[pg.Step] = []
     for position, step in enumerate(steps):
         if isinstance(step, (pg.Alloc, pg.Reshape)) and step.place == "slot":
             key = (step.dtype, step.dims)
-            index = next((i for i, (k, _) in enumerate(free) if k == key), len(free) - 1)
-            if free:
-                slot = free.pop(index)[1]
+            end = max(last.get(step.out, position), position)
+            slot = _suiting([(s, held[s]) for s in free], key, requests, (position, end))
+            if slot is None:
+                slot = first + len(held)
             else:
-                slot, slots = slots, slots + 1
-            tenants.setdefault(max(last.get(step.out, position), position), []).append((key, slot))
+                free.remove(slot)
+            held.setdefault(slot, set()).add(key)
+            tenants.setdefault(end, []).append(slot)
             step = replace(step, place=f"slot:{slot}")
         planned.append(step)
         free.extend(tenants.pop(position, ()))
-    return tuple(planned), slots
+    return tuple(planned), first + len(held)
+
+
+def _suiting(
+    free: Sequence[tuple[int, set[_Key]]], key: _Key, requests: Mapping[_Key, Sequence[int]],
+    life: tuple[int, int],
+) -> int | None:  # fmt: skip
+    """Which free slot an array takes: one that held such an array before, else the one freed last
+    of those whose former arrays nobody asks for again while this one lives."""
+
+    def wanted(had: _Key) -> bool:
+        later = requests[had]
+        after = bisect.bisect_right(later, life[0])
+        return after < len(later) and later[after] <= life[1]
+
+    same = next((slot for slot, held in free if key in held), None)
+    if same is not None:
+        return same
+    return next((slot for slot, held in reversed(free) if not any(map(wanted, held))), None)

@@ -13,8 +13,9 @@ Native interface: ``void th_parallel(ptr pool, ptr fn, ptr ctx, i64 chunks)`` ca
 i64 how)`` decides how a kernel's work is split, never by the number of threads where results could
 depend on it: into at most 64 chunks, either of the ``outer`` positions or of the ``inner`` ones in
 multiples of ``align`` (``how``: 0 either, 1 inner, 2 outer, 3 inner, one chunk a
-thread). It leaves the size of a chunk and 0 (outer) or 1 (inner) in ``own``, runs the chunks
-and returns how many there were.
+thread; 4 more where no result depends on how work is split: while no worker sleeps, a sixteenth of
+the work is then worth a chunk, up to one a thread). It leaves the size of a chunk and 0 (outer) or
+1 (inner) in ``own``, runs the chunks and returns how many there were.
 """
 
 from __future__ import annotations
@@ -198,6 +199,7 @@ def pool_ir(architecture: str, platform: str = sys.platform) -> str:
     """Return the LLVM IR of the pool for ``architecture`` (``x86_64``, ``aarch64``, …)."""
     text = _primitives(architecture, platform) + _POOL_IR.replace("@SPINS", str(_SPINS))
     text = text.replace("@CHUNK_WEIGHT", str(_CHUNK_WEIGHT))
+    text = text.replace("@QUICK_WEIGHT", str(_CHUNK_WEIGHT // 16))
     for name, slot in _SLOT.items():
         text = text.replace(f"SLOT({name})", f"getelementptr i64, ptr %pool, i64 {slot}")
     return text
@@ -367,7 +369,7 @@ ret:
 }
 
 define i64 @th_launch(ptr %pool, ptr %fn, ptr %ctx, ptr %own, i64 %outer, i64 %inner, i64 %weight,
-                      i64 %align, i64 %how) {
+                      i64 %align, i64 %given) {
 entry:
   %workers.p = SLOT(workers)
   %workers = load atomic i64, ptr %workers.p monotonic, align 8
@@ -375,9 +377,23 @@ entry:
   %work = mul i64 %points, %weight
   %parts = sdiv i64 %work, @CHUNK_WEIGHT
   %few = call i64 @llvm.smin.i64(i64 %parts, i64 64)
-  %wanted.any = call i64 @llvm.smax.i64(i64 %few, i64 1)
-  %stripes = icmp eq i64 %how, 3
   %hands = add i64 %workers, 1
+  %sleepers.p = SLOT(sleepers)
+  %sleepers = load atomic i64, ptr %sleepers.p monotonic, align 8
+  %awake = icmp eq i64 %sleepers, 0
+  %fine = icmp uge i64 %given, 4
+  %started.p = SLOT(started)
+  %started = load atomic i64, ptr %started.p monotonic, align 8
+  %there = icmp ne i64 %started, 0
+  %ready = and i1 %awake, %there
+  %now = and i1 %ready, %fine
+  %how = and i64 %given, 3
+  %quick = sdiv i64 %work, @QUICK_WEIGHT
+  %each = call i64 @llvm.smin.i64(i64 %quick, i64 %hands)
+  %least = select i1 %now, i64 %each, i64 1
+  %least.any = call i64 @llvm.smax.i64(i64 %least, i64 1)
+  %wanted.any = call i64 @llvm.smax.i64(i64 %few, i64 %least.any)
+  %stripes = icmp eq i64 %how, 3
   %wide = call i64 @llvm.smin.i64(i64 %wanted.any, i64 %hands)
   %wanted = select i1 %stripes, i64 %wide, i64 %wanted.any
   %enough = shl i64 %wanted, 1

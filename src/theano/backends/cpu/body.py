@@ -52,6 +52,8 @@ class Body:
         self.mask: str | None = None
         self.dump = ""
         self.ahead: dict[str, str] = {}  # operand -> bytes: what is so far ahead is asked for now
+        self.stream = ""  # a condition: whole lines of `streamed` are written past the caches
+        self.streamed: frozenset[str] = frozenset()
         self.part: tuple[str, str] | None = None  # scatters: first place, and how many
         self.accumulate: Callable[[ir.Accumulate, str], None] | None = None
 
@@ -223,9 +225,19 @@ class Body:
         elif not place.unit:
             memory.emit_scatter(e, operand.dtype, pointer, value, place.stride, self.mask)
         elif self.mask is None:
-            memory.emit_store(e, operand.dtype, pointer, value)
+            self._write_whole(operand, pointer, value)
         else:
             memory.emit_masked_store(e, operand.dtype, pointer, value, self.mask)
+
+    def _write_whole(self, operand: ir.Operand, pointer: str, value: str) -> None:
+        if operand.name not in self.streamed:
+            memory.emit_store(self.e, operand.dtype, pointer, value)
+            return
+        self.f.choose(
+            self.stream,
+            lambda: memory.emit_stream(self.e, operand.dtype, pointer, value),
+            lambda: memory.emit_store(self.e, operand.dtype, pointer, value),
+        )
 
     def _sum(self, operand: ir.Operand, pointer: str, place: Place, value: str) -> str:
         e = self.e

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from theano.backends.cpu import memory
 from theano.backends.cpu.body import Value
 from theano.backends.cpu.emit import REGISTER_TYPES, Emitter
-from theano.backends.cpu.flow import Carried, Function
+from theano.backends.cpu.flow import Carried, Function, product
 from theano.backends.cpu.layout import Layout
 from theano.backends.cpu.schedule import Plan
 from theano.kernel import ir
@@ -18,11 +18,14 @@ Point = Callable[[str, str | None, list[str]], list[str]]  # (position, mask, ca
 Merge = tuple[list[str], Callable[[list[str], list[str]], list[str]]]
 
 #: How a launch may be split: by outer positions or along the last axis, whichever is better; only
-#: one of the two; along the last axis, but not at all where there is one thread.
-ANY, INNER, OUTER, STRIPES = range(4)
+#: one of the two; along the last axis, but not at all where there is one thread. With `FREELY`
+#: added, results do not depend on it, and little work is split too while the workers are awake.
+ANY, INNER, OUTER, STRIPES, FREELY = range(5)
 #: From which on a scatter is worth several threads: work in units of a plan's weight; bytes of the
 #: target, or elements of a line.
 PARALLEL_WEIGHT, PARALLEL_BYTES, PARALLEL_LINE = 1 << 23, 1 << 22, 16
+#: From how many bytes of results on a launch writes them past the caches.
+STREAM_BYTES = 20 << 20
 #: Functions that run once a launch: compiled in a hurry.
 ONCE = "noinline optnone"
 
@@ -151,6 +154,35 @@ def launch_chunks(
         f"call i64 @th_launch(ptr @th_pool, ptr @{symbol}, ptr %ctx, ptr {own}, i64 {outer},"
         f" i64 {inner}, i64 {plan.weight}, i64 {align}, i64 {how})"
     )
+
+
+def decide_stream(f: Function, plan: Plan, extents: Sequence[str]) -> None:
+    """Say in the context whether results are written past the caches: they would not fit, so that
+    reading a line before it is written, and keeping it, would cost memory bandwidth for nothing."""
+    layout, e, axes = plan.layout, f.s, plan.kernel.axes
+    if not plan.streamed:
+        return
+    operands = [o for o in plan.kernel.operands if o.name in plan.streamed]
+    size = sum(memory.itemsize(o.dtype) for o in operands)
+    total = f.i64("mul", product(f, extents), str(size))
+    f.set_word("%ctx", layout.own("stream"), "0")
+
+    def whole_lines() -> None:
+        going = unit_condition(f, layout, plan.last, [o.name for o in operands])
+        bits = "0"
+        for o in operands:
+            base = f.word("%ctx", layout.base(o.name))
+            bits = base if bits == "0" else e.emit(f"or i64 {bits}, {base}")
+            for axis, extent in zip(axes, extents, strict=True):
+                if axis != plan.last:
+                    stride = f.word("%ctx", layout.stride(o.name, axis))
+                    several = e.emit(f"icmp sgt i64 {extent}, 1")
+                    bits = e.emit(f"or i64 {bits}, {f.select(several, 'i64', stride, '0')}")
+        rest = e.emit(f"and i64 {bits}, {memory.CACHE_LINE - 1}")
+        going = e.emit(f"and i1 {going}, {e.emit(f'icmp eq i64 {rest}, 0')}")
+        f.set_word("%ctx", layout.own("stream"), e.emit(f"zext i1 {going} to i64"))
+
+    f.choose(e.emit(f"icmp sge i64 {total}, {STREAM_BYTES}"), whole_lines, lambda: None)
 
 
 def chunk_ranges(f: Function, layout: Layout, outer: str, inner: str) -> tuple[str, str, str, str]:

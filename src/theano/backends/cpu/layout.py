@@ -13,7 +13,7 @@ from functools import cached_property
 from theano.kernel import ir
 
 CHUNKS = 64  # most chunks that a full reduction is split into
-_OWN = ("status", "grain", "mode", "dump")
+_OWN = ("status", "grain", "mode", "dump", "stream")
 
 
 @dataclass(frozen=True)

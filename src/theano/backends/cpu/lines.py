@@ -65,6 +65,10 @@ class Lines:
         self.dtypes = value_dtypes(plan.kernel)
         self.part: tuple[str, str] | None = None  # of the target that a chunk writes to
         self.dump = f.alloca("i64", DUMPS) if plan.by_parts else ""
+        self.stream = ""
+        if plan.streamed:
+            word = f.word("%ctx", self.layout.own("stream"))
+            self.stream = f.s.emit(f"icmp ne i64 {word}, 0")
         self.packs = {} if self.lanes == 1 else self._buffers()
         names = [name for name, _ in self.packs]
         self.unit = unit_condition(f, self.layout, plan.last, names)
@@ -302,6 +306,8 @@ class Lines:
             body.indices, body.axis = row.indices, self.plan.last
             body.position, body.mask, body.part = position, mask, self.part
             body.dump = self.dump
+            if e.lanes > 1 and mask is None:
+                body.stream, body.streamed = self.stream, self.plan.streamed
             body.ahead = ahead
             left = list(state)
             done: list[str] = []

@@ -68,6 +68,14 @@ def emit_store(e: Emitter, dtype: str, ptr: str, value: str, aligned: bool = Fal
     e.do(f"store {kind} {stored}, ptr {ptr}, align {_align(dtype, aligned)}")
 
 
+def emit_stream(e: Emitter, dtype: str, ptr: str, value: str) -> None:
+    """All lanes to whole cache lines at `ptr`, past the caches."""
+    e.declarations.add("!0 = !{i32 1}")
+    kind = e.widen(memory_type(dtype))
+    stored = _to_memory(e, dtype, value)
+    e.do(f"store {kind} {stored}, ptr {ptr}, align {CACHE_LINE}, !nontemporal !0")
+
+
 def emit_masked_load(e: Emitter, dtype: str, ptr: str, mask: str, aligned: bool = False) -> str:
     """The lanes where `mask` holds from consecutive elements at `ptr`; zero elsewhere."""
     if e.lanes == 1:

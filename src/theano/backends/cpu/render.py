@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from theano.backends.cpu.columns import MOST_ROWS, columns_possible, render_columns, tile_width
 from theano.backends.cpu.driver import (
     ANY,
+    FREELY,
     INNER,
     ONCE,
     OUTER,
     STRIPES,
+    decide_stream,
     declare_runtime,
     extents_of,
     launch_chunks,
@@ -61,6 +63,7 @@ def _driver(plan: Plan, symbol: str, module: Emitter, columns: bool) -> str:
     inner = merge(f, layout, kernel.inner)
     outer = merge(f, layout, kernel.outer)
     rows = f"{symbol}.rows"
+    decide_stream(f, plan, [*outer, *inner])
     if not kernel.axes:
         f.lines.append(f"  call void @{rows}(ptr %ctx, i64 0)")
     elif not kernel.inner:
@@ -72,12 +75,12 @@ def _driver(plan: Plan, symbol: str, module: Emitter, columns: bool) -> str:
     else:
 
         def by_rows() -> None:
-            launch_chunks(f, plan, rows, product(f, outer), product(f, inner), 1, OUTER)
+            launch_chunks(f, plan, rows, product(f, outer), product(f, inner), 1, FREELY + OUTER)
 
         def by_columns() -> None:
             others = f.i64("mul", product(f, outer[:-1]), product(f, inner))
             name = f"{symbol}.columns"
-            launch_chunks(f, plan, name, others, outer[-1], tile_width(plan) // 8, STRIPES)
+            launch_chunks(f, plan, name, others, outer[-1], tile_width(plan) // 8, FREELY + STRIPES)
 
         if columns:
             f.choose(_columns_fit(f, plan, inner), by_columns, by_rows)
@@ -97,7 +100,8 @@ def _launch_map(f: Function, plan: Plan, rows: str, extents: list[str]) -> None:
         f.lines.append(f"  call void @{rows}(ptr %ctx, i64 0)")
 
     def chunks() -> None:
-        launch_chunks(f, plan, rows, outer, extents[-1], 64, INNER if serial else ANY)
+        how = FREELY + (INNER if serial else ANY)
+        launch_chunks(f, plan, rows, outer, extents[-1], 64, how)
 
     run = whole if plan.last in serial else chunks
     if plan.by_parts:

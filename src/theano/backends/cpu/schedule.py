@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
+from theano.backends.cpu import memory
 from theano.backends.cpu.emit import vector_width
 from theano.backends.cpu.layout import Layout
 from theano.core import dtypes
@@ -24,6 +26,7 @@ RARE = frozenset(
     ]
 )  # fmt: skip
 _COST = {"cheap": 2, "heavy": 9, "rare": 400}
+LIGHT = 12  # statements up to which a loop rather waits for memory than computes
 BIG = 300  # statements from which on code size matters more than width
 
 
@@ -126,6 +129,26 @@ class Plan:
                 if not self.kernel.inner and not moves:
                     return True
         return False
+
+    @cached_property
+    def streamed(self) -> frozenset[str]:
+        """Results that may be written past the caches: stored once an element and never read, by a
+        loop that waits for memory, where whole vectors are whole cache lines."""
+        if self.masked or self.one_by_one or "+avx2" not in self.features.split(","):
+            return frozenset()
+        axes = set(self.kernel.axes)
+        uses = Counter(s.operand for s in self.statements if isinstance(s, (ir.Load, ir.Store)))
+        found = set()
+        for part in self.splits:
+            stores = [s for s in part.rest if isinstance(s, ir.Store) and not s.index]
+            slow = any(isinstance(s, ir.Apply) and s.prim in HEAVY | RARE for s in part.rest)
+            if not slow and len(part.rest) <= LIGHT:
+                found |= {s.operand for s in stores if uses[s.operand] == 1 and not s.add}
+        return frozenset(
+            o.name for o in self.kernel.operands
+            if o.name in found and o.mode == "out" and set(o.axes) == axes
+            and self.lanes * memory.itemsize(o.dtype) % memory.CACHE_LINE == 0
+        )  # fmt: skip
 
     @cached_property
     def by_parts(self) -> bool:
