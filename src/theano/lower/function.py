@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from theano.core.config import change_flags
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.shared import SharedVariable

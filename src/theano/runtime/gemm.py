@@ -12,9 +12,9 @@ Multiplication", ACM TOMS 34 (2008): panels of B are packed, a tile of C stays i
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Final
 
+from theano.core.record import dataclass
 from theano.runtime import gemm_blas
 from theano.runtime.gemm_kernels import GemmKernels
 from theano.runtime.irtext import Function
@@ -51,7 +51,7 @@ _POINTERS: Final = ("A", "B", "C")
 _WORKERS_SLOT: Final = 32
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Block:
     """Rows of B that are packed together: first column and row, extents, beta, buffers."""
 

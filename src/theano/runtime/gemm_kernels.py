@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Final
 
+from theano.core.record import dataclass
 from theano.runtime.irtext import Function
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _OFTEN: Final = 8
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Tile:
     """A register tile: ``rows`` of C times ``vectors`` vector registers of columns."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from theano.backends.cpu import memory, prims
 from theano.backends.cpu.emit import REGISTER_TYPES, Emitter
 from theano.backends.cpu.flow import Function
 from theano.backends.cpu.layout import Layout
+from theano.core.record import dataclass
 from theano.kernel import ir
 
 DUMPS = 16  # places for elements that are not to be written
@@ -25,7 +26,7 @@ class Place:
     unit: bool = True
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Value:
     """A value by its dtype, as a scalar (the same in all lanes) or as a vector."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from theano.backends.cpu import compiler, tiers
 from theano.backends.cpu.entry import SYMBOL, binding, make_entry
 from theano.backends.cpu.host import HostCode, render_program
 from theano.backends.cpu.machine import disk_cache
+from theano.core.record import dataclass
 from theano.kernel.ir import Kernel
 from theano.lower.program import OBJECT, Program, PyCall, PyFunction, walk
 from theano.runtime import capi

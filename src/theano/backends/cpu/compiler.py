@@ -6,7 +6,6 @@ symbols, so object code has no addresses in it and serves every process of the s
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import itertools
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from theano.backends.cpu import elf
 from theano.backends.cpu.machine import HostFeatures, recalled, remember
+from theano.core.record import dataclass
 from theano.runtime import blas, mt19937, support
 from theano.runtime.pycfunction import redirect
 
@@ -97,7 +97,7 @@ class NativeModule:
         return self.addresses[name]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Engine:
     """llvmlite objects shared by every compilation of this process."""
 

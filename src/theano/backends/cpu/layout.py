@@ -7,9 +7,9 @@ word; then words that belong to the kernel itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
+from theano.core.record import dataclass
 from theano.kernel import ir
 
 CHUNKS = 64  # most chunks that a full reduction is split into

@@ -7,7 +7,7 @@ one vector loop for any strides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
 
 from theano.backends.cpu import memory
 from theano.backends.cpu.accumulate import (
@@ -23,6 +23,7 @@ from theano.backends.cpu.driver import Merge, Point, unit_condition, value_dtype
 from theano.backends.cpu.emit import REGISTER_TYPES
 from theano.backends.cpu.flow import Carried, Function
 from theano.backends.cpu.schedule import Plan, Split
+from theano.core.record import dataclass
 from theano.kernel import ir
 
 TILE = 256  # elements that a strided operand is packed into at a time
@@ -45,14 +46,14 @@ class Row:
     flat: str = "0"
 
 
-@dataclass
+@dataclasses.dataclass
 class Tile:
     """A part of a line: [first, end), and where operands are."""
 
     first: str
     end: str
     places: dict[str, Place]
-    fixed: dict[Access, Place] = field(default_factory=dict)
+    fixed: dict[Access, Place] = dataclasses.field(default_factory=dict)
 
 
 class Lines:

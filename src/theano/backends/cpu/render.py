@@ -9,8 +9,6 @@ results could. ``ctx`` is laid out by ``layout.Layout``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from theano.backends.cpu.columns import MOST_ROWS, columns_possible, render_columns, tile_width
 from theano.backends.cpu.driver import (
     ANY,
@@ -32,6 +30,7 @@ from theano.backends.cpu.flow import Function, product
 from theano.backends.cpu.layout import CHUNKS, Layout
 from theano.backends.cpu.rows import Rows
 from theano.backends.cpu.schedule import Plan
+from theano.core.record import dataclass
 from theano.kernel import ir
 
 

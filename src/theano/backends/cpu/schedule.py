@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 
 from theano.backends.cpu import memory
 from theano.backends.cpu.emit import vector_width
 from theano.backends.cpu.layout import Layout
 from theano.core import dtypes
+from theano.core.record import dataclass
 from theano.kernel import ir
 
 HEAVY = frozenset(
