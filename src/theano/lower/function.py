@@ -11,7 +11,18 @@ from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.shared import SharedVariable
-from theano.lower import branch, calls, demands, donate, joins, loop, memory, scatter, scatter_folds
+from theano.lower import (
+    branch,
+    calls,
+    conv_ends,
+    demands,
+    donate,
+    joins,
+    loop,
+    memory,
+    scatter,
+    scatter_folds,
+)
 from theano.lower import program as pg
 from theano.lower.context import Context
 from theano.lower.group import CyclicGroupsError, Grouping, Unit
@@ -126,12 +137,22 @@ class Lowering:
         params = tuple(self.low.params)
         ordered = donate.writes_last(self.low.steps, set(self.low.donations.values()))
         needed = merge_scatters(memory.remove_dead(ordered, results, params))
+        needed = self._ended(needed, results)
         steps, slots = memory.assign_slots(memory.write_over(needed, results), results)
         program = pg.Program(
             name, params, steps, tuple(results), slots,
             tuple(self.low.constants), tuple(self.low.callables),
         )  # fmt: skip
         return Lowered(program, tuple(self.shared), origins=tuple(self.low.origins))
+
+    def _ended(self, steps: list[pg.Step], results: list[pg.Result]) -> list[pg.Step]:
+        """Convolutions with the biases behind them; what a call is for says `origins`."""
+        ends = conv_ends.find(steps, results) if self.fuse else []
+        nodes = {id(step): found for step, found in self.low.origins} if ends else {}
+        for end in ends:
+            of = (*nodes.get(id(steps[end.call]), ()), *nodes.get(id(steps[end.launch]), ()))
+            self.low.origins.append((end.both, of))
+        return list(conv_ends.joined(steps, ends))
 
     # the bodies of loops -------------------------------------------------------------------------
 

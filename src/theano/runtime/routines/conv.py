@@ -9,10 +9,12 @@ kernels for each position of the result, (groups, filters, 3 positions, channels
 dtype.
 
     conv(result, image, kernel)                 local(result, image, kernel)
+    conv_bias(result, image, kernel, bias)
     conv_weights(kernel, image, result)         local_weights(kernel, image, result)
                                                 local_data(image, result, kernel)
 
-The gradient for images is a ``conv`` with kernels seen another way.
+``conv_bias`` adds a bias per filter; an eleventh number says whether results below 0 become 0. The
+gradient for images is a ``conv`` with kernels seen another way.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ def _arrays(rng: Any, call: Any, dtype: str, local: bool) -> tuple[dict[str, Any
     arrays = {name: rng.uniform(-1, 1, shape) for name, shape in shapes.items()}
     if dtype.startswith("int"):
         arrays = {name: np.rint(4 * a) for name, a in arrays.items()}
+    arrays["bias"] = rng.uniform(-1, 1, groups * filters)
     numbers = (*strides, *dilations, *zeros, *(() if local else (1,)))
     return {name: a.astype(dtype) for name, a in arrays.items()}, numbers
 
@@ -74,7 +77,12 @@ def _samples(order: str, dtypes: tuple[str, ...], local: bool) -> Any:
         for dtype in dtypes:
             for call in _CALLS[4:14] if local else _CALLS:
                 arrays, numbers = _arrays(rng, call, dtype, local)
-                yield Sample(tuple(arrays[name] for name in order.split()), numbers)
+                given = tuple(arrays[name] for name in order.split())
+                if "bias" in order:
+                    yield Sample(given, (*numbers, 0))
+                    yield Sample(tuple(a.copy() for a in given), (*numbers, 1))
+                else:
+                    yield Sample(given, numbers)
 
     return make
 
@@ -86,7 +94,7 @@ def _text(symbol: str, dtypes: tuple[str, ...], target: Target) -> Text:
 
     name = symbol.removeprefix("th_").partition("__")[0]
     row = next(row for row in ROUTINES if row.name == name)
-    kinds = {"conv": ForwardText, "conv_weights": WeightsText}
+    kinds = {"conv": ForwardText, "conv_bias": ForwardText, "conv_weights": WeightsText}
     return kinds.get(name, LocalText)(symbol, row, dtypes[0], target).text()
 
 
@@ -96,6 +104,9 @@ _ANY: Final = ("int32", "float32", "float64")
 ROUTINES: Final = (
     Routine("conv", (5, 5, 6), 1, meaning.conv, _text, numbers=_WITH_CHOICE, weight=600,
             samples=_samples("result image kernel", _FLOATS, False)),
+    Routine("conv_bias", (5, 5, 6, 1), 1, meaning.conv_bias, _text,
+            numbers=(*_WITH_CHOICE, "int64"), weight=600,
+            samples=_samples("result image kernel bias", _FLOATS, False)),
     Routine("conv_weights", (6, 5, 5), 1, meaning.conv_weights, _text, numbers=_WITH_CHOICE,
             weight=600, samples=_samples("kernel image result", _FLOATS, False)),
     Routine("local", (5, 5, 9), 1, meaning.local, _text, numbers=_NUMBERS, weight=1000,

@@ -27,7 +27,11 @@ _ROOM = 1 << 20
 class ForwardText(LanesText):
     """Writes the routine for one dtype."""
 
-    minimal = "winograd"
+    @property
+    def minimal(self) -> str:  # type: ignore[override]
+        """The routine that does the same by minimal filtering."""
+        return "winograd_bias" if self.ends else "winograd"
+
     y, x, w = 0, 1, 2
 
     def functions(self) -> list[str]:
@@ -173,8 +177,22 @@ class ForwardText(LanesText):
 
         f.each(0, images, 1, pack)
         self._tiles(f, g, (self._flat(f, rows), images), packed, sums)
+        if self.ends:
+            self._end_strip(f, g, sums, images)
         f.each(0, images, 1, unpack)
         self.free(f, sums, packed)
+
+    def _end_strip(self, f: Writer, g: str, sums: str, images: str) -> None:
+        """End the sums of a strip."""
+        wide, pitch, filters = self.gets(f, "wide pitch O")
+        biases, least = self.biases(f, g, wide), self.least(f)
+
+        def one(i: str, o: str) -> None:
+            bias = self.splat(f, self.load(f, self.element(f, biases, o)))
+            index = f.binary("mul", f.binary("add", f.binary("mul", i, wide), o), pitch)
+            self.end_line(f, self.element(f, sums, index), pitch, bias, least)
+
+        f.each(0, images, 1, lambda i: f.each(0, filters, 1, lambda o: one(i, o)))
 
     def _flat(self, f: Writer, rows: str) -> str:
         """The length of the line of positions of some rows."""
@@ -338,11 +356,12 @@ class ForwardText(LanesText):
         self.put(f, "pitch", pitch)
         images = self._images_together(f, length)
         channels, taps, groups, strips, batch = self.gets(f, "C taps G strips N")
+        biases = self.pack_bias(f, self.get(f, "wide"))
         table, packed = self.distances(f, channels), self._kernels(f, taps, "1")
         units = product(f, [ceil_div(f, batch, images), groups, strips])
         each = product(f, [self._each(f), length, images])
         self.launch(f, "strips", units, each, max(1, self.size // 4))
-        self.free(f, packed, table)
+        self.free(f, packed, table, *biases)
 
     def _images_together(self, f: Writer, length: str) -> str:
         """How many images are one unit: some, where lines are short."""
@@ -354,10 +373,10 @@ class ForwardText(LanesText):
         return self.put(f, "together", f.op(f"select i1 {short}, i64 {most}, i64 1"))
 
     def _by_lanes(self, f: Writer) -> None:
-        table = self.lanes_distances(f)
+        table, biases = self.lanes_distances(f), self.pack_bias(f, self.get(f, "wide"))
         packed = self._kernels(f, "1", self.get(f, "C"))
         units = f.binary("mul", self.image_blocks(f), self.get(f, "G"))
         positions = product(f, self.gets(f, "P0 P1 P2"))
         each = product(f, [self._each(f), positions, str(self.images)])
         self.launch(f, "lanes", units, each, max(1, self.size // 4))
-        self.free(f, packed, table)
+        self.free(f, packed, table, *biases)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from theano.runtime.routines.base import Writer
+from theano.runtime.routines.conv_end import EndText
 from theano.runtime.routines.conv_local import ceil_div, product
 from theano.runtime.routines.conv_text import ConvText
 
@@ -21,7 +22,7 @@ _BLOCK: Final = 768 << 10
 _WAITING: Final = 4
 
 
-class LanesText(ConvText):
+class LanesText(ConvText, EndText):
     """The part of the routine that works on images side by side."""
 
     y, x, w = 0, 1, 2
@@ -245,10 +246,24 @@ class LanesText(ConvText):
                 )
 
             f.each(0, here, 1, point)
+            if self.ends:
+                self._end_points(f, g, sums, here)
             f.each(0, filters, 1, write)
 
         f.each(0, total, most, some)
         self.free(f, sums, packed)
+
+    def _end_points(self, f: Writer, g: str, sums: str, count: str) -> None:
+        """End the sums of some positions."""
+        wide, filters = self.gets(f, "wide O")
+        biases, least = self.biases(f, g, wide), self.least(f)
+
+        def one(i: str, o: str) -> None:
+            bias = self.splat(f, self.load(f, self.element(f, biases, o)))
+            index = f.binary("mul", f.binary("add", f.binary("mul", i, wide), o), self.images)
+            self.end_line(f, self.element(f, sums, index), str(self.images), bias, least)
+
+        f.each(0, count, 1, lambda i: f.each(0, filters, 1, lambda o: one(i, o)))
 
     def _packed(self, f: Writer, n: str, g: str, count: str) -> str:
         """The cells of a block of images, images side by side; missing ones are 0."""

@@ -49,6 +49,14 @@ def conv(result: Any, image: Any, kernel: Any, *numbers: Any) -> None:
         y[(..., *to)] += part
 
 
+def conv_bias(result: Any, image: Any, kernel: Any, bias: Any, *numbers: Any) -> None:
+    """`conv`, and a bias per filter; at least 0 if the last number says so."""
+    conv(result, image, kernel, *numbers)
+    result += bias.reshape(1, -1, 1, 1, 1)
+    if numbers[-1]:
+        result[result < 0] = 0
+
+
 def conv_data(image: Any, result: Any, kernel: Any, *numbers: Any) -> None:
     """The gradient of `conv` for its images: natively a `conv` of other views."""
     x, y = (_grouped(a, len(kernel)) for a in (image, result))

@@ -31,7 +31,7 @@ SLOTS: Final = (
     "words", "grain", "mode", "status", "N", "G", "O", "C", *_AXES, "plane", "channel", "taps",
     "rows", "strips", "distances", "kernels", "pitch", "wide", "block", "blocks", "chunks", "sums",
     "columns", "width", "span", "channel_apart", "tap_apart", "cells",
-    "together", "cost",
+    "together", "cost", "bias",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from theano.runtime.routines.base import Routine
 
 #: The module of each family, and the names in it.
 FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
-    "conv": ("conv", "conv_weights", "local", "local_data", "local_weights"),
+    "conv": ("conv", "conv_bias", "conv_weights", "local", "local_data", "local_weights"),
     "cumulative": ("cumsum", "cumprod", "recurrence"),
     "ctc": ("ctc",),
     "lapack": ("potrf", "trsolve", "getrf", "lusolve", "getri"),
@@ -30,7 +30,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "sorting": ("sort", "argsort", "topk"),
     "pool": ("pool_max", "pool_sum", "pool_max_grad", "pool_sum_grad", "pool_max_pick"),
     "products": ("batched_gemm", "product"),
-    "winograd": ("winograd", "winograd_weights"),
+    "winograd": ("winograd", "winograd_bias", "winograd_weights"),
     "sparse": (
         "sparse_gather_dot",
         "sparse_scatter_dot",

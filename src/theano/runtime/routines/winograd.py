@@ -1,6 +1,6 @@
 """Correlations of images with 3x3 kernels by minimal filtering, and their gradients for kernels.
 
-Arrays and numbers are those of `conv`: ``conv`` and ``conv_weights`` call these.
+Arrays and numbers are those of `conv`: ``conv``, ``conv_bias`` and ``conv_weights`` call these.
 Nothing may be empty, the extents of the kernels are 3, 1 and 3, images have one column, and strides
 and dilations are 1; everything else fails, and so does a call without enough memory.
 """
@@ -40,10 +40,16 @@ def _samples(order: str) -> Any:
                     "image": (batch, groups * channels, cells[0], 1, cells[1]),
                     "result": (batch, groups * filters, rows, 1, columns),
                     "kernel": (groups, filters, channels, 3, 1, 3),
+                    "bias": (groups * filters,),
                 }
                 arrays = [rng.uniform(-1, 1, shapes[name]) for name in order.split()]
                 numbers = (1, 1, 1, 1, 1, 1, zeros[0][0], 0, zeros[1][0])
-                yield Sample(tuple(a.astype(dtype) for a in arrays), numbers)
+                given = tuple(a.astype(dtype) for a in arrays)
+                if "bias" in order:
+                    yield Sample(given, (*numbers, 1, 0))
+                    yield Sample(tuple(a.copy() for a in given), (*numbers, 1, 1))
+                else:
+                    yield Sample(given, numbers)
 
     return make
 
@@ -51,13 +57,14 @@ def _samples(order: str) -> Any:
 def _forward(symbol: str, dtypes: tuple[str, ...], target: Target) -> Text:
     from theano.runtime.routines.winograd_forward import WinogradForward
 
-    return WinogradForward(symbol, ROUTINES[0], dtypes[0], target).text()
+    bias = symbol.startswith("th_winograd_bias")
+    return WinogradForward(symbol, ROUTINES[int(bias)], dtypes[0], target).text()
 
 
 def _weights(symbol: str, dtypes: tuple[str, ...], target: Target) -> Text:
     from theano.runtime.routines.winograd_weights import WinogradWeights
 
-    return WinogradWeights(symbol, ROUTINES[1], dtypes[0], target).text()
+    return WinogradWeights(symbol, ROUTINES[2], dtypes[0], target).text()
 
 
 _NUMBERS: Final = ("int64",) * 9
@@ -65,6 +72,9 @@ _NUMBERS: Final = ("int64",) * 9
 ROUTINES: Final = (
     Routine("winograd", (5, 5, 6), 1, meaning.conv, _forward, numbers=_NUMBERS, weight=600,
             samples=_samples("result image kernel")),
+    Routine("winograd_bias", (5, 5, 6, 1), 1, meaning.conv_bias, _forward,
+            numbers=(*_NUMBERS, "int64", "int64"), weight=600,
+            samples=_samples("result image kernel bias")),
     Routine("winograd_weights", (6, 5, 5), 1, meaning.conv_weights, _weights, numbers=_NUMBERS,
             weight=600, samples=_samples("kernel image result")),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Final
 
 from theano.runtime.irtext import Function
 from theano.runtime.routines.base import Writer
+from theano.runtime.routines.conv_end import EndText
 from theano.runtime.routines.conv_local import product
 from theano.runtime.routines.winograd_text import WinogradText
 from theano.runtime.routines.winograd_tiles import POINTS, SLACK, Tiles, Workspace
@@ -19,7 +20,7 @@ from theano.runtime.routines.winograd_tiles import POINTS, SLACK, Tiles, Workspa
 _GATHERED: Final = 16
 
 
-class WinogradForward(WinogradText):
+class WinogradForward(WinogradText, EndText):
     """Writes the routine for one dtype."""
 
     y, x, w = 0, 1, 2
@@ -165,6 +166,14 @@ class WinogradForward(WinogradText):
         lines = self.around(f, tiles, self.y)
         line = f.binary("mul", lines.width, self.lanes * self.size)
 
+        wide = f.binary("mul", self.vectors(f, filters), self.lanes)
+        biases, least = (self.biases(f, g, wide), self.least(f)) if self.ends else ("", "")
+
+        def ended(value: str, first: str) -> str:
+            if not self.ends:
+                return value
+            return self.ended(f, value, self.load_vector(f, self.element(f, biases, first)), least)
+
         def tile(number: str, cell: str, first: str) -> None:
             index = f.binary("add", f.binary("mul", number, pitch), first)
             places = self.places(f, self.element(f, memory.filters, index), POINTS, apart)
@@ -173,7 +182,8 @@ class WinogradForward(WinogradText):
             rows = self.places(f, self.cell(f, memory.cells, cell), 2, line)
             for row, results in zip(rows, self.both_ways(f, self._of_sums, square), strict=True):
                 for s, value in enumerate(results):
-                    self.store_vector(f, value, self.element(f, row, s * self.lanes))
+                    place = self.element(f, row, s * self.lanes)
+                    self.store_vector(f, ended(value, first), place)
 
         def some(first: str) -> None:
             here = f.smin(f.binary("sub", filters, first), self.lanes)
@@ -196,6 +206,7 @@ class WinogradForward(WinogradText):
             each = product(f, [channels, str(POINTS * self.lanes)])
             kernels = self.alloc(f, product(f, [groups, vectors, each]))
             self.put(f, "kernels", f.op(f"ptrtoint ptr {kernels} to i64"))
+            biases = self.pack_bias(f, f.binary("mul", vectors, self.lanes))
 
             def launches() -> list[str]:
                 self.launch(f, "winograd_kernels", f.binary("mul", groups, vectors), each, 100)
@@ -204,7 +215,7 @@ class WinogradForward(WinogradText):
                 cost = product(f, [tiles, cost, str(self.lanes)])
                 units = f.binary("mul", self.blocks_of_tiles(f), groups)
                 self.launch(f, "winograd_tiles", units, cost, max(1, self.size // 4))
-                self.free(f, kernels)
+                self.free(f, kernels, *biases)
                 return [self.get(f, "status")]
 
             some = f.op(f"icmp ne ptr {kernels}, null")

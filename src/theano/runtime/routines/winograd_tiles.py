@@ -63,7 +63,7 @@ class TilesText(VectorText):
     slots = (
         "words", "grain", "mode", "status", "N", "G", "O", "C", "high", "wide", "images", "rows",
         "columns", "over", "down", "across", "c_pitch", "o_pitch", "c_apart", "o_apart",
-        "kernels", "sums", "block", "blocks", "chunks",
+        "kernels", "sums", "block", "blocks", "chunks", "bias",
     )  # fmt: skip
     y: int
     x: int
