@@ -55,14 +55,12 @@ def better(e: Emitter, kind: str, dtype: str, old: str, new: str) -> str:
 
 
 def witness(e: Emitter, dtype: str, old: str, values: Sequence[str]) -> str:
-    """A sum that is NaN if one of ``values`` was: cheaper than comparisons, if infinities of both
-    signs may make it NaN, too."""
-    terms = [old, *values]
-    while len(terms) > 1:
-        pairs = zip(terms[::2], terms[1::2], strict=False)
-        added = [e.binary("fadd", e.type(dtype), a, b) for a, b in pairs]
-        terms = [*added, *terms[len(terms) & ~1 :]]
-    return terms[0]
+    """A sum of products of pairs that is NaN if one of ``values`` was: half an instruction a value,
+    where huge values and infinities may make it NaN, too."""
+    total = old
+    for a, b in zip(values[::2], values[1::2], strict=True):
+        total = e.intrinsic("fmuladd", REGISTER_TYPES[dtype], a, b, total)
+    return total
 
 
 def later_wins(

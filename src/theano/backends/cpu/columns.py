@@ -236,6 +236,8 @@ class Columns:
         number, at, pointers = row
         body = self._body(pointers, position, mask)
         body.indices = at
+        if met is not None:  # little more than loads: the processor is ahead by itself
+            body.ahead = {}
 
         def take(s: ir.Accumulate, value: str) -> None:
             dtype, old = self.dtypes[s.value], state[s.out]
