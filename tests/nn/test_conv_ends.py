@@ -133,3 +133,29 @@ def test_the_profile_knows_what_the_call_is_for() -> None:
     f(*arrays("float64", (2, 3, 5, 6), (4, 3, 2, 3), (4,)))
     rows = [row for row in f.profile.apply_time if "Conv" in str(row)]
     assert rows
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("cells", [(5, 7), (1, 1), (8, 16), (3, 21)])
+def test_kernels_of_one_tap(cells: tuple[int, int], groups: int, dtype: str) -> None:
+    """With few channels and many: products of matrices, also of images that have gaps."""
+    for channels, filters in ((2, 4), (8, 8), (24, 40)):
+        x, w, b = (T.TensorType(dtype, (False,) * rank)() for rank in (4, 4, 1))
+        z = T.nnet.conv2d(x, w, num_groups=groups)
+        outputs = [z, T.nnet.relu(T.nnet.conv2d(x * 2, w, num_groups=groups) + along_filters(b, 4))]
+        given = arrays(
+            dtype, (3, channels, *cells), (filters, channels // groups, 1, 1), (filters,)
+        )
+        gradients = T.grad((z**2).sum(), [x, w])
+        spread = np.zeros((6, channels, *(2 * n for n in cells)), dtype)[::2, :, ::2, ::2]
+        spread[...] = given[0]
+        for image in (given[0], spread, np.asfortranarray(given[0])):
+            values = [image, *given[1:]]
+            fast, slow = (
+                theano.function([x, w, b], [*outputs, *gradients], mode=mode)(*values)
+                for mode in (None, "FAST_COMPILE")
+            )
+            tolerance = 1e-4 if dtype == "float32" else 1e-10
+            for found, wanted in zip(fast, slow, strict=True):
+                np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=10 * tolerance)

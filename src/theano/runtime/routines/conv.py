@@ -52,6 +52,15 @@ _CALLS: Final = (
 )  # fmt: skip
 
 
+_POINTS: Final = tuple(
+    (*sizes, cells, (1, 1, 1), (1, 1, 1), (1, 1, 1), (0, 0, 0))
+    for sizes, cells in (
+        ((2, 1, 8, 8), (3, 1, 5)), ((1, 1, 33, 34), (1, 1, 40)), ((3, 2, 9, 17), (2, 3, 4)),
+        ((5, 1, 64, 12), (7, 1, 7)), ((1, 3, 16, 16), (1, 1, 1)),
+    )
+)  # fmt: skip
+
+
 def _arrays(rng: Any, call: Any, dtype: str, local: bool) -> tuple[dict[str, Any], Any]:
     batch, groups, channels, filters, cells, taps, strides, dilations, zeros = call
     axes = zip(cells, taps, strides, dilations, zeros, strict=True)
@@ -87,15 +96,36 @@ def _samples(order: str, dtypes: tuple[str, ...], local: bool) -> Any:
     return make
 
 
+def _points(order: str) -> Any:
+    """Calls of ``pointwise``: kernels of one tap."""
+
+    def make(rng: Any) -> Iterator[Sample]:
+        for dtype in _FLOATS:
+            for call in _POINTS:
+                arrays, numbers = _arrays(rng, call, dtype, False)
+                given = tuple(arrays[name] for name in order.split())
+                for rectified in (0, 1) if "bias" in order else ():
+                    yield Sample(tuple(a.copy() for a in given), (*numbers, rectified))
+                if "bias" not in order:
+                    yield Sample(given, numbers)
+
+    return make
+
+
 def _text(symbol: str, dtypes: tuple[str, ...], target: Target) -> Text:
     from theano.runtime.routines.conv_forward import ForwardText
     from theano.runtime.routines.conv_local import LocalText
+    from theano.runtime.routines.conv_point import PointwiseText
     from theano.runtime.routines.conv_weights import WeightsText
 
     name = symbol.removeprefix("th_").partition("__")[0]
     row = next(row for row in ROUTINES if row.name == name)
-    kinds = {"conv": ForwardText, "conv_bias": ForwardText, "conv_weights": WeightsText}
-    return kinds.get(name, LocalText)(symbol, row, dtypes[0], target).text()
+    kinds: dict[str, Any] = {"conv": ForwardText, "conv_weights": WeightsText,
+                             "pointwise": PointwiseText}  # fmt: skip
+    made: Text = kinds.get(name.removesuffix("_bias"), LocalText)(
+        symbol, row, dtypes[0], target
+    ).text()
+    return made
 
 
 _FLOATS: Final = ("float32", "float64")
@@ -107,6 +137,11 @@ ROUTINES: Final = (
     Routine("conv_bias", (5, 5, 6, 1), 1, meaning.conv_bias, _text,
             numbers=(*_WITH_CHOICE, "int64"), weight=600,
             samples=_samples("result image kernel bias", _FLOATS, False)),
+    Routine("pointwise", (5, 5, 6), 1, meaning.conv, _text, numbers=_WITH_CHOICE, weight=600,
+            samples=_points("result image kernel")),
+    Routine("pointwise_bias", (5, 5, 6, 1), 1, meaning.conv_bias, _text,
+            numbers=(*_WITH_CHOICE, "int64"), weight=600,
+            samples=_points("result image kernel bias")),
     Routine("conv_weights", (6, 5, 5), 1, meaning.conv_weights, _text, numbers=_WITH_CHOICE,
             weight=600, samples=_samples("kernel image result", _FLOATS, False)),
     Routine("local", (5, 5, 9), 1, meaning.local, _text, numbers=_NUMBERS, weight=1000,

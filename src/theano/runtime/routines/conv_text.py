@@ -74,7 +74,8 @@ class ConvText(VectorText):
 
     def declared(self) -> list[str]:
         """What the functions call."""
-        return [*super().declared(), f"@{self.late()[0]}.late = external global ptr"]
+        late = [f"@{name}.late = external global ptr" for name in self.late()]
+        return [*super().declared(), *late]
 
     def filtered(self, f: Writer, cost: str, other: str) -> str:
         """Whether minimal filtering could be used, cost less than the other way, and was done."""
@@ -85,8 +86,13 @@ class ConvText(VectorText):
             *(f.op(f"icmp eq i64 {self.get(f, name)}, {n}") for name, n in wanted.items()),
         )  # fmt: skip
 
+        return self.handed_over(f, worth, self.late()[0])
+
+    def handed_over(self, f: Writer, worth: str, symbol: str) -> str:
+        """Whether a late routine was worth calling, and did what was to be done."""
+
         def call() -> list[str]:
-            routine = f.op(f"load atomic ptr, ptr @{self.late()[0]}.late acquire, align 8")
+            routine = f.op(f"load atomic ptr, ptr @{symbol}.late acquire, align 8")
             return [f.op(f"call i64 {routine}(ptr %words)")]
 
         (given,) = f.choose(worth, [("i64", "-1")], call)

@@ -12,7 +12,16 @@ from theano.runtime.routines.base import Routine
 
 #: The module of each family, and the names in it.
 FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
-    "conv": ("conv", "conv_bias", "conv_weights", "local", "local_data", "local_weights"),
+    "conv": (
+        "conv",
+        "conv_bias",
+        "pointwise",
+        "pointwise_bias",
+        "conv_weights",
+        "local",
+        "local_data",
+        "local_weights",
+    ),
     "cumulative": ("cumsum", "cumprod", "recurrence"),
     "ctc": ("ctc",),
     "lapack": ("potrf", "trsolve", "getrf", "lusolve", "getri"),
