@@ -171,7 +171,10 @@ class GemmKernels:
         return f.text()
 
     def _ask(self, f: Function, p: str) -> None:
-        """Ask for a line of what is packed next: in 8 steps, both vectors of a row of B."""
+        """Ask for a line of what comes next: in 8 steps, both vectors of a row.
+
+        That is a row of B which is packed next or, where none is, one of C.
+        """
         row = f.binary("mul", f.binary("lshr", p, 3), "%sAhead")
         half = f.binary("mul", f.binary("and", p, 4), self.lanes // 4)
         place = f.at(self.kind, f.at(self.kind, "%ahead", row), half)

@@ -13,8 +13,9 @@ dtype.
     conv_weights(kernel, image, result)         local_weights(kernel, image, result)
                                                 local_data(image, result, kernel)
 
-``conv_bias`` adds a bias per filter; an eleventh number says whether results below 0 become 0. The
-gradient for images is a ``conv`` with kernels seen another way.
+``conv_bias`` adds a bias per filter; an eleventh number says whether results below 0 become 0. For
+kernels of one tap both call ``pointwise``, products of matrices. The gradient for images is a
+``conv`` with kernels seen another way.
 """
 
 from __future__ import annotations

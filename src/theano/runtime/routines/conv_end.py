@@ -59,6 +59,18 @@ class EndText(VectorText):
         kind = f"<{self.lanes} x i1>"
         return f.op(f"select {kind} {below}, {self.vector} {least}, {self.vector} {total}")
 
+    def end_filters(self, f: Writer, g: str, sums: str, count: str, pitch: str) -> None:
+        """End ``count`` blocks of sums, [filters and what pads them][``pitch``]."""
+        wide, filters = self.gets(f, "wide O")
+        biases, least = self.biases(f, g, wide), self.least(f)
+
+        def one(i: str, o: str) -> None:
+            bias = self.splat(f, self.load(f, self.element(f, biases, o)))
+            index = f.binary("mul", f.binary("add", f.binary("mul", i, wide), o), pitch)
+            self.end_line(f, self.element(f, sums, index), pitch, bias, least)
+
+        f.each(0, count, 1, lambda i: f.each(0, filters, 1, lambda o: one(i, o)))
+
     def end_line(self, f: Function, place: str, count: str, bias: str, least: str) -> None:
         """End ``count`` sums (whole vectors) of one filter."""
 

@@ -185,21 +185,9 @@ class ForwardText(LanesText):
         f.each(0, images, 1, pack)
         self._tiles(f, g, (self._flat(f, rows), images), packed, sums)
         if self.ends:
-            self._end_strip(f, g, sums, images)
+            self.end_filters(f, g, sums, images, pitch)
         f.each(0, images, 1, unpack)
         self.free(f, sums, packed)
-
-    def _end_strip(self, f: Writer, g: str, sums: str, images: str) -> None:
-        """End the sums of a strip."""
-        wide, pitch, filters = self.gets(f, "wide pitch O")
-        biases, least = self.biases(f, g, wide), self.least(f)
-
-        def one(i: str, o: str) -> None:
-            bias = self.splat(f, self.load(f, self.element(f, biases, o)))
-            index = f.binary("mul", f.binary("add", f.binary("mul", i, wide), o), pitch)
-            self.end_line(f, self.element(f, sums, index), pitch, bias, least)
-
-        f.each(0, images, 1, lambda i: f.each(0, filters, 1, lambda o: one(i, o)))
 
     def _flat(self, f: Writer, rows: str) -> str:
         """The length of the line of positions of some rows."""

@@ -247,23 +247,11 @@ class LanesText(ConvText, EndText):
 
             f.each(0, here, 1, point)
             if self.ends:
-                self._end_points(f, g, sums, here)
+                self.end_filters(f, g, sums, here, str(self.images))
             f.each(0, filters, 1, write)
 
         f.each(0, total, most, some)
         self.free(f, sums, packed)
-
-    def _end_points(self, f: Writer, g: str, sums: str, count: str) -> None:
-        """End the sums of some positions."""
-        wide, filters = self.gets(f, "wide O")
-        biases, least = self.biases(f, g, wide), self.least(f)
-
-        def one(i: str, o: str) -> None:
-            bias = self.splat(f, self.load(f, self.element(f, biases, o)))
-            index = f.binary("mul", f.binary("add", f.binary("mul", i, wide), o), self.images)
-            self.end_line(f, self.element(f, sums, index), str(self.images), bias, least)
-
-        f.each(0, count, 1, lambda i: f.each(0, filters, 1, lambda o: one(i, o)))
 
     def _packed(self, f: Writer, n: str, g: str, count: str) -> str:
         """The cells of a block of images, images side by side; missing ones are 0."""

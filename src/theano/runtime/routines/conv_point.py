@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from theano.runtime.routines.base import Text, Writer
 from theano.runtime.routines.conv_end import EndText
-from theano.runtime.routines.conv_local import ceil_div, product
+from theano.runtime.routines.conv_local import product
 
 
 class PointwiseText(EndText):
@@ -108,7 +108,7 @@ class PointwiseText(EndText):
         """End the results of all filters: whole vectors in place, others in ``last``."""
         points, step, last = line
         filters = self.get(f, "O")
-        biases, least = self.biases(f, g, self._wide(f, filters)), self.least(f)
+        biases, least = self.biases(f, g, self.padded(f, filters)), self.least(f)
         near = f.op(f"icmp eq i64 {step}, {self.size}")
         even = f.binary("mul", f.binary("udiv", points, self.lanes), self.lanes)
         whole = f.op(f"select i1 {near}, i64 {even}, i64 0")
@@ -130,10 +130,6 @@ class PointwiseText(EndText):
 
         f.each(0, filters, 1, one)
 
-    def _wide(self, f: Writer, filters: str) -> str:
-        """How many biases of a group are packed."""
-        return f.binary("mul", ceil_div(f, filters, str(self.lanes)), self.lanes)
-
     def _entry(self) -> str:
         f = self.main()
         found = {"N": f.dim(self.y, 0), "G": f.dim(self.w, 0), "O": f.dim(self.w, 1),
@@ -141,7 +137,7 @@ class PointwiseText(EndText):
         found["P"] = product(f, [f.dim(self.y, axis) for axis in (2, 3, 4)])
         for name, value in found.items():
             self.put(f, name, value)
-        biases = self.pack_bias(f, self._wide(f, found["O"]))
+        biases = self.pack_bias(f, self.padded(f, found["O"]))
         each = product(f, [found["O"], found["C"], found["P"]])
         units = f.binary("mul", found["N"], found["G"])
         self.launch(f, "images", units, each, max(1, self.size // 4))

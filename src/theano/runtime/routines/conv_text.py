@@ -103,10 +103,6 @@ class ConvText(VectorText):
         high, wide = (ceil_div(f, extent, "2") for extent in self.gets(f, "P0 P2"))
         return product(f, [self.get(f, "N"), high, wide, "16"])
 
-    def padded(self, f: Writer, count: str) -> str:
-        """As many elements as are in whole vectors."""
-        return f.binary("mul", ceil_div(f, count, str(self.lanes)), self.lanes)
-
     # extents -------------------------------------------------------------------------------------
 
     def _extents(self, f: Writer) -> None:

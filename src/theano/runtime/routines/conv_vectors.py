@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from theano.runtime.irtext import Function
 from theano.runtime.routines.base import ITEMSIZE, KINDS, Part, Routine, Text, Writer
+from theano.runtime.routines.conv_local import ceil_div
 
 if TYPE_CHECKING:
     from theano.runtime.support import Target
@@ -143,6 +144,10 @@ class VectorText(ABC):
     def element(self, f: Function, base: str, index: str | int) -> str:
         """The address of an element behind ``base``."""
         return f.at(self.kind, base, index)
+
+    def padded(self, f: Writer, count: str) -> str:
+        """As many elements as are in whole vectors."""
+        return f.binary("mul", ceil_div(f, count, str(self.lanes)), self.lanes)
 
     # lines and squares ---------------------------------------------------------------------------
 

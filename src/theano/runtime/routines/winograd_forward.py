@@ -166,7 +166,7 @@ class WinogradForward(WinogradText, EndText):
         lines = self.around(f, tiles, self.y)
         line = f.binary("mul", lines.width, self.lanes * self.size)
 
-        wide = f.binary("mul", self.vectors(f, filters), self.lanes)
+        wide = self.padded(f, filters)
         biases, least = (self.biases(f, g, wide), self.least(f)) if self.ends else ("", "")
 
         def ended(value: str, first: str) -> str:
@@ -206,7 +206,7 @@ class WinogradForward(WinogradText, EndText):
             each = product(f, [channels, str(POINTS * self.lanes)])
             kernels = self.alloc(f, product(f, [groups, vectors, each]))
             self.put(f, "kernels", f.op(f"ptrtoint ptr {kernels} to i64"))
-            biases = self.pack_bias(f, f.binary("mul", vectors, self.lanes))
+            biases = self.pack_bias(f, self.padded(f, filters))
 
             def launches() -> list[str]:
                 self.launch(f, "winograd_kernels", f.binary("mul", groups, vectors), each, 100)
