@@ -26,7 +26,7 @@ class Cube(UnaryScalarOp):
     def grad(self, inputs, output_grads):
         (x,), (g,) = inputs, output_grads
         if x.type in scal.complex_types:
-            # The ending of it: a class of a user, as written for Theano, refuses complex numbers so.
+            # a class of a user, written for Theano, refuses complex numbers in this way
             raise NotImplementedError
         return [3 * g * x * x]
 
