@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from theano.backends.cpu import compiler, special
+from theano.backends.cpu import compiler, helpers, special
 from theano.backends.cpu.build import imported
 from theano.backends.cpu.emit import Emitter
 from theano.backends.cpu.render import KernelCode, render_kernel
@@ -57,7 +57,7 @@ def build(kernels: Sequence[ir.Kernel], target: str = "host") -> Native:
     codes, text = module_text(kernels, features_of(target))
     exports = [f"{code.symbol}_run" for code in codes.values()]
     names = imported(text)
-    imports = compiler.helpers().symbols(names)
+    imports = helpers.helpers().symbols(names)
     imports |= {name: special.address(name) for name in names if name in special.EXTERNALS}
     return Native(codes, compiler.compile_module(text, exports, imports, verify=True))
 

@@ -76,9 +76,9 @@ class Step:
 
 
 def both_levels(
-    monkeypatch: pytest.MonkeyPatch, compute: Callable[[], list[np.ndarray]]
+    monkeypatch: pytest.MonkeyPatch, compute: Callable[[bool], list[np.ndarray]]
 ) -> list[list[np.ndarray]]:
-    """What ``compute``, which compiles modules, finds with code of either level."""
+    """What ``compute(quick)``, which compiles modules, finds with code of either level."""
     found = []
     for quick in (True, False):
 
@@ -90,7 +90,7 @@ def both_levels(
 
         with monkeypatch.context() as patch:
             patch.setattr(compiler, "compile_module", compile_module)
-            found.append(compute())
+            found.append(compute(quick))
     return found
 
 
@@ -109,7 +109,7 @@ FLOATING = [n for n, row in PRIMS.items() if "f" in row.kinds and not row.rare a
 def test_primitives_give_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import test_cpu_prims as samples
 
-    def compute() -> list[np.ndarray]:
+    def compute(quick: bool) -> list[np.ndarray]:
         found = []
         for dtype in ("float32", "float64"):
             arity = len(samples.operands(name, dtype))
@@ -136,10 +136,12 @@ def test_products_give_the_same_bits(letter: str, monkeypatch: pytest.MonkeyPatc
     target = support.Target(host.architecture, host.vector_bytes, host.vector_registers)
     shapes = [(m, n, k) for m in (1, 3, 12, 70) for n in (1, 5, 33, 300) for k in (1, 17, 400)]
 
-    def compute() -> list[np.ndarray]:
-        made = support.Support(
-            lambda *args: compiler.compile_module(*args), target, blas.find("none")
-        )
+    def compiled(recipe: support.Recipe) -> compiler.NativeModule:
+        text = recipe.text()
+        return compiler.compile_module(text.ir, recipe.exports, recipe.bind(text.helpers, ()))
+
+    def compute(quick: bool) -> list[np.ndarray]:
+        made = support.Support(compiled, target, blas.find("none"), brief=quick)
         kinds = [ctypes.c_int64] * 3 + [real] + [ctypes.c_void_p, *[ctypes.c_int64] * 2] * 2
         kinds += [real, ctypes.c_void_p, *[ctypes.c_int64] * 2]
         address = made.library(f"{letter}gemm")[f"th_{letter}gemm"]

@@ -82,6 +82,38 @@ def test_a_single_field_and_identical_values() -> None:
     assert repr(One("a")).endswith("One(x='a')")
 
 
+@pytest.mark.parametrize("slots", [True, False])
+def test_classes_that_can_change_and_defaults_that_are_made(slots: bool) -> None:
+    seen = []
+    for maker in MAKERS:
+
+        @maker(slots=slots)
+        class Store:
+            """A store."""
+
+            name: str
+            items: list[int] = dataclasses.field(default_factory=list)
+            secret: str = dataclasses.field(default="?", repr=False)
+
+            def add(self, item: int) -> None:
+                self.items.append(item)
+
+        a, b, c = Store("x"), Store(name="x", items=[4]), Store("x", secret="!")
+        a.add(4)
+        a.name += "y"
+        b.name = "xy"
+        with pytest.raises(TypeError):
+            hash(a)
+        with pytest.raises(TypeError):
+            Store()
+        seen.append((
+            repr(a), a == b, a != c, c.items, a.secret, c.secret, dataclasses.asdict(a),
+            [(f.name, f.type, f.repr) for f in dataclasses.fields(a)], hasattr(a, "__dict__"),
+            repr(dataclasses.replace(a, items=[])), copy.deepcopy(b) == b,
+        ))  # fmt: skip
+    assert seen[0] == seen[1]
+
+
 def test_what_is_unusual_is_left_to_the_standard_library() -> None:
     @record.dataclass(frozen=True)
     class Unusual:

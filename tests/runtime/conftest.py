@@ -22,8 +22,10 @@ def make_support():
     def make(choice="none", vector_bytes=host.vector_bytes, registers=host.vector_registers):
         target = support.Target(host.architecture, vector_bytes, registers)
 
-        def compile_checked(text, exports, imports):
-            return compiler.compile_module(text, exports, imports, verify=True)
+        def compile_checked(recipe):
+            text = recipe.text()
+            imports = {**text.imports, **recipe.bind(text.helpers, text.late)}
+            return compiler.compile_module(text.ir, recipe.exports, imports, verify=True)
 
         return support.Support(compile_checked, target, blas.find(choice))
 

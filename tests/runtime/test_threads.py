@@ -203,10 +203,10 @@ def test_the_process_ends_cleanly_while_workers_sleep_or_spin():
         """
         import ctypes, atexit
         import numpy as np
-        from theano.backends.cpu import compiler
+        from theano.backends.cpu import helpers
         from theano.runtime import threads
         threads.pool().set_threads(3)
-        s = compiler.helpers()
+        s = helpers.helpers()
         F, P, I = ctypes.c_float, ctypes.c_void_p, ctypes.c_int64
         f = ctypes.CFUNCTYPE(None, I, I, I, F, P, I, I, P, I, I, F, P, I, I)(
             s.library("sgemm")["th_sgemm"])

@@ -89,12 +89,12 @@ class Counting:
     def __init__(self, make, refused=""):
         self.compile, self.refused, self.made = make, refused, []
 
-    def __call__(self, text, exports, imports):
-        if self.refused and any(self.refused in name for name in exports):
+    def __call__(self, recipe):
+        if self.refused and any(self.refused in name for name in recipe.exports):
             self.made.append("refused")
             raise RuntimeError("refused")
-        self.made += exports
-        return self.compile(text, exports, imports)
+        self.made += recipe.exports
+        return self.compile(recipe)
 
 
 def counted(helpers, refused=""):

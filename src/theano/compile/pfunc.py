@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from theano.compile.io import Param as Param
 from theano.compile.io import SymbolicOutput
+from theano.core.record import dataclass
 from theano.graph.nodes import Apply, Variable
 from theano.graph.shared import SharedVariable, TensorSharedVariable
 from theano.graph.tensor_type import TensorType
@@ -33,7 +34,7 @@ def iter_over_pairs(pairs: Pairs) -> list[tuple[Any, Any]]:
     return found
 
 
-@dataclass
+@dataclass()
 class Rebuilt:
     """A closed graph: ``memo`` maps the user's variables to those of the graph."""
 
@@ -44,7 +45,7 @@ class Rebuilt:
     memo: dict[Variable, Variable]
 
 
-@dataclass
+@dataclass()
 class Rebuilder:
     """Rewrites expressions by a substitution; each variable is visited once over its lifetime.
 

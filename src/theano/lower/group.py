@@ -12,8 +12,8 @@ DimShuffle never separates nodes: uses look through it (``resolve``).
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
+from dataclasses import field
 from typing import Any
 
 from theano.core.record import dataclass
@@ -52,19 +52,17 @@ class Unit:
         return unit
 
 
-@dataclasses.dataclass
+@dataclass()
 class Group:
     """The domain of a unit that is a kernel."""
 
     axes: list[Atom]
     inner: frozenset[int] = frozenset()
-    maps: dict[Variable, tuple[int | None, ...]] = dataclasses.field(default_factory=dict)
-    times: dict[Variable, int] = dataclasses.field(default_factory=dict)
-    outer_level: set[Variable] = dataclasses.field(default_factory=set)
-    points: dict[Apply, tuple[int | None, ...]] = dataclasses.field(default_factory=dict)
-    folds: set[Apply] = dataclasses.field(
-        default_factory=set
-    )  # reductions over at least one kernel axis
+    maps: dict[Variable, tuple[int | None, ...]] = field(default_factory=dict)
+    times: dict[Variable, int] = field(default_factory=dict)
+    outer_level: set[Variable] = field(default_factory=set)
+    points: dict[Apply, tuple[int | None, ...]] = field(default_factory=dict)
+    folds: set[Apply] = field(default_factory=set)  # those over at least one kernel axis
 
     @property
     def outer(self) -> list[int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
+from theano.core.record import dataclass
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.ops import index_spec
 from theano.ops.batched import BatchedGemm, Matmul
@@ -29,7 +30,7 @@ _PRODUCTS = ("Dot", "BatchedDot", "Matmul")
 _GEMMS = (Gemm, BatchedGemm)
 
 
-@dataclass
+@dataclass()
 class _Coefficient:
     """A number times 0-d variables, over 0-d variables."""
 
@@ -59,7 +60,7 @@ class _Coefficient:
         return made if made.type.dtype == dtype else t.cast(made, dtype)
 
 
-@dataclass
+@dataclass()
 class _Combination:
     """Matrices with the coefficients that they have together."""
 

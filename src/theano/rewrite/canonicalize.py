@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from theano.core.dtypes import COMPLEX, DISCRETE
+from theano.core.record import dataclass
 from theano.graph.nodes import Apply, Variable
 from theano.rewrite.build import as_dtype, constant_value, is_elemwise, same_kind, spread, t
 from theano.rewrite.engine import Uses
@@ -30,7 +31,7 @@ def _children(variable: Variable, names: tuple[str, ...], dtype: str, uses: Uses
     return node
 
 
-@dataclass
+@dataclass()
 class _Sum:
     """Terms with coefficients, and a constant."""
 
@@ -121,7 +122,7 @@ def _difference(positive: Sequence[Any], negative: Sequence[Any], dtype: str) ->
     return t.neg(minus) if plus is None else t.sub(plus, minus)
 
 
-@dataclass
+@dataclass()
 class _Product:
     """Bases with integer exponents, and a constant factor."""
 

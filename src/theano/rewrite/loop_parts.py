@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Variable
 from theano.ops.scan import Form, Scan
@@ -13,7 +14,7 @@ from theano.ops.scan import Form, Scan
 Memo = dict[Variable, Variable]
 
 
-@dataclass
+@dataclass()
 class Link:
     """An input of the step (``inner``) and what it comes from (``outer``)."""
 
@@ -21,7 +22,7 @@ class Link:
     outer: Any
 
 
-@dataclass
+@dataclass()
 class State:
     """A state: its taps, the step's inputs for them, its initial rows and its next value.
 
@@ -36,7 +37,7 @@ class State:
     number: int | None
 
 
-@dataclass
+@dataclass()
 class Map:
     """A collected result, and its place among the outputs of the loop as it was."""
 
@@ -44,7 +45,7 @@ class Map:
     number: int | None
 
 
-@dataclass
+@dataclass()
 class Parts:
     """All of a loop."""
 
@@ -139,7 +140,7 @@ class Parts:
         return Built(self, node)
 
 
-@dataclass
+@dataclass()
 class Built:
     """A new loop, and where the old one's outputs are among its outputs."""
 

@@ -57,6 +57,11 @@ class Blas:
         """Width of the integers in its interface."""
         return 64 if self.kind == "cblas64" else 32
 
+    def identity(self) -> str:
+        """What native code that calls it depends on, the same in every process."""
+        threads = bool(self.set_num_threads and self.get_num_threads)
+        return f"{self.kind} {self.library} {self.core} threads={threads}"
+
     def describe(self) -> str:
         """Return one line for `theano info`."""
         name = os.path.basename(self.library)

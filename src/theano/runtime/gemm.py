@@ -73,10 +73,14 @@ class GemmText(GemmKernels):
         Vector width and number of registers.
     blas
         Library to call for large products, or None.
+    brief
+        Write fewer register tiles: the same results from a text that is compiled sooner.
     """
 
-    def __init__(self, letter: str, target: Target, blas: Blas | None) -> None:
-        super().__init__(letter, target)
+    def __init__(
+        self, letter: str, target: Target, blas: Blas | None, *, brief: bool = False
+    ) -> None:
+        super().__init__(letter, target, brief=brief)
         self.exports = (f"th_{letter}gemm",)
         self.blas = blas if blas is not None and self._prefer(blas, target) else None
 

@@ -25,17 +25,19 @@ class _Tile:
 class GemmKernels:
     """Writes the internal functions that the drivers in `theano.runtime.gemm` call."""
 
-    def __init__(self, letter: str, target: Target) -> None:
+    def __init__(self, letter: str, target: Target, *, brief: bool) -> None:
         self.letter = letter
         self.kind = {"s": "float", "d": "double"}[letter]
         self.size = {"s": 4, "d": 8}[letter]
         self.lanes = target.vector_bytes // self.size
         self.vector = f"<{self.lanes} x {self.kind}>"
         many = target.vector_registers >= 32
-        self.row_tiles = {
+        self.row_tiles: dict[int, tuple[int, ...]] = {
             2: (12, 10, 8, 4, 2, 1) if many else (6, 4, 2, 1),
             1: (8, 4, 1),
         }
+        if brief:  # an element's sum does not depend on the tile that it is in
+            self.row_tiles = {2: (8, 4, 2, 1) if many else (4, 2, 1), 1: (4, 1)}
         self.wide = 8 if many else 6
         # Accumulators of a block of dot products, and the numbers of columns it may have.
         self.dot_sums = 20 if many else 8

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from theano.core.record import dataclass
 from theano.runtime import copying, gemm, memory, mt19937, packing, threads
 from theano.runtime.routines import table
+from theano.runtime.routines.base import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,13 +35,37 @@ class Library(Protocol):
         """Address of every exported symbol."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a helper library is made.
+
+    Attributes
+    ----------
+    name
+        What its text is written for: the group, the processor, the BLAS.
+    exports
+        Symbols whose addresses are wanted.
+    text
+        Writes the module, which takes a while for some.
+    imports
+        Addresses that the module needs whatever its text says.
+    bind
+        ``bind(helpers, late)``: the addresses of what a text with these `Text.helpers` and
+        `Text.late` imports, other libraries and ``imports`` included.
+    """
+
+    name: str
+    exports: tuple[str, ...]
+    text: Callable[[], Text]
+    imports: Mapping[str, int]
+    bind: Callable[[Sequence[str], Sequence[str]], dict[str, int]]
+
+
 class Compiler(Protocol):
     """The part of a native compiler this module needs."""
 
-    def __call__(
-        self, ir_text: str, exports: Sequence[str], imports: Mapping[str, int], /
-    ) -> Library:
-        """Return the linked module of ``ir_text``."""
+    def __call__(self, recipe: Recipe, /) -> Library:
+        """Return the linked module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +91,22 @@ class Support:
     Parameters
     ----------
     compiler
-        Compiles LLVM IR text: ``compiler(ir_text, exports, imports).addresses``.
+        Compiles LLVM IR text: ``compiler(recipe).addresses``.
     target
         The processor.
     blas
         The BLAS library in use, or None for own loops.
+    brief
+        Write shorter texts, which are compiled sooner and give the same results later.
     """
 
-    def __init__(self, compiler: Compiler, target: Target, blas: Blas | None) -> None:
+    def __init__(
+        self, compiler: Compiler, target: Target, blas: Blas | None, *, brief: bool = False
+    ) -> None:
         self._compiler = compiler
         self._target = target
         self._blas = blas
+        self._brief = brief
         self._lock = threading.RLock()
         self._groups: dict[str, Mapping[str, int]] = {}
         self._late: dict[str, ctypes.c_void_p] = {}
@@ -149,49 +179,62 @@ class Support:
         self._lock = threading.RLock()
 
     def _compile(
-        self, text: str, exports: Sequence[str], imports: Mapping[str, int]
-    ) -> Mapping[str, int]:
-        module = self._compiler(text, exports, imports)
+        self, group: str, exports: Sequence[str], text: Callable[[], Text],
+        imports: Mapping[str, int] | None = None,
+    ) -> dict[str, int]:  # fmt: skip
+        name = f"{group} {self._target} {self._blas and self._blas.identity()}"
+        fixed = imports or {}
+
+        def bind(helpers: Sequence[str], late: Sequence[str]) -> dict[str, int]:
+            cells = {f"{symbol}.late": self.late(symbol) for symbol in late}
+            return {**self.symbols(helpers), **fixed, **cells}
+
+        module = self._compiler(Recipe(name, tuple(exports), text, fixed, bind))
         leak(module)
-        return module.addresses
+        return dict(module.addresses)
 
     def _threads(self) -> Mapping[str, int]:
-        text = threads.pool_ir(self._target.architecture)
-        native = self._compile(text, threads.EXPORTS, threads.imports())
+        native = self._compile(
+            "threads", threads.EXPORTS,
+            lambda: Text(threads.pool_ir(self._target.architecture)), threads.imports(),
+        )  # fmt: skip
         pool = threads.pool()
         pool.attach(native["th_worker"])
         return {**native, "th_pool": pool.address}
 
     def _memory(self) -> Mapping[str, int]:
-        native = self._compile(memory.memory_ir(), memory.EXPORTS, memory.imports())
+        native = self._compile(
+            "memory", memory.EXPORTS, lambda: Text(memory.memory_ir()), memory.imports()
+        )
         memory.attach(native)
-        return dict(native)
+        return native
 
     def _copy(self) -> Mapping[str, int]:
-        return dict(self._compile(copying.copy_ir(), copying.EXPORTS, {}))
+        return self._compile("copy", copying.EXPORTS, lambda: Text(copying.copy_ir()))
 
     def _pack(self) -> Mapping[str, int]:
-        return dict(self._compile(packing.pack_ir(), packing.EXPORTS, {}))
+        return self._compile("pack", packing.EXPORTS, lambda: Text(packing.pack_ir()))
 
     def _mt19937(self) -> Mapping[str, int]:
-        text = mt19937.mt_ir(self._target)
-        return dict(self._compile(text, mt19937.EXPORTS, mt19937.imports()))
+        return self._compile(
+            mt19937.GROUP, mt19937.EXPORTS, lambda: Text(mt19937.mt_ir(self._target)),
+            mt19937.imports(),
+        )  # fmt: skip
 
     def _routine(self, symbol: str) -> Mapping[str, int]:
         found = table.of_symbol(symbol)
         if found is None:
             raise KeyError(symbol)
         row, dtypes = found
-        text = row.text(symbol, dtypes, self._target)
-        late = {f"{name}.late": self.late(name) for name in text.late}
-        imports = {**self.symbols(text.helpers), **text.imports, **late}
-        return dict(self._compile(text.ir, (symbol,), imports))
+        return self._compile(symbol, (symbol,), lambda: row.text(symbol, dtypes, self._target))
 
     def _gemm(self, letter: str) -> Mapping[str, int]:
-        kernels = gemm.GemmText(letter, self._target, self._blas)
-        imports = self.symbols(("th_parallel", "th_pool", "th_alloc", "th_free"))
-        imports.update(kernels.blas_imports())
-        return dict(self._compile(kernels.text(), kernels.exports, imports))
+        kernels = gemm.GemmText(letter, self._target, self._blas, brief=self._brief)
+        helpers = ("th_parallel", "th_pool", "th_alloc", "th_free")
+        return self._compile(
+            f"{letter}gemm", kernels.exports, lambda: Text(kernels.text(), helpers),
+            kernels.blas_imports(),
+        )  # fmt: skip
 
 
 GROUPS: dict[str, Callable[[Support], Mapping[str, int]]] = {

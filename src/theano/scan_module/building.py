@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from theano.core import dtypes
 from theano.core.errors import MissingInputError
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Constant, Variable
 from theano.graph.shared import SharedVariable
@@ -190,7 +191,7 @@ def _checked(number: int, memory: Memory, output: Any) -> Any:
         ) from error
 
 
-@dataclass
+@dataclass()
 class Step:
     """One step, ready to become a loop."""
 

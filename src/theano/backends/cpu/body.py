@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 from theano.backends.cpu import memory, prims
@@ -26,7 +25,7 @@ class Place:
     unit: bool = True
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Value:
     """A value by its dtype, as a scalar (the same in all lanes) or as a vector."""
 

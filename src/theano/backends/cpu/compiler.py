@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from theano.backends.cpu import elf
 from theano.backends.cpu.machine import HostFeatures, recalled, remember
 from theano.core.record import dataclass
-from theano.runtime import blas, mt19937, support
+from theano.runtime import support
 from theano.runtime.pycfunction import redirect
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ background = threading.RLock()
 swapping = threading.Lock()
 _serial = itertools.count()
 _engines: list[_Engine] = []
-_helpers: dict[bool, support.Support] = {}
 _linked: weakref.WeakValueDictionary[str, NativeModule] = weakref.WeakValueDictionary()
 
 
@@ -296,45 +295,10 @@ def _bound(key: str, exports: Sequence[str], imports: Mapping[str, int]) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def helpers(
-    cache: ObjectCache | None = None, blas_choice: str = "", quick: support.Compiler | None = None
-) -> support.Support:
-    """Return the helper libraries of this process (threads, memory, products).
-
-    The first call decides about the disk cache and the BLAS; nothing is compiled before a symbol
-    is asked for. There is a second set, of which the code is made by ``quick``.
-    """
-    found = _helpers.get(quick is not None)
-    if found is None:
-        with _lock:
-            found = _helpers.get(quick is not None)
-            if found is None:
-                found = _new_helpers(cache, blas_choice, quick)
-                _helpers[quick is not None] = found
-    return found
-
-
-def _new_helpers(
-    cache: ObjectCache | None, blas_choice: str, quick: support.Compiler | None
-) -> support.Support:
-    host = host_features()
-    target = support.Target(host.architecture, host.vector_bytes, host.vector_registers)
-
-    def compile_helper(text: str, exports: Sequence[str], imports: Mapping[str, int], /) -> Any:
-        return compile_module(text, exports, imports, cache=cache)
-
-    made = support.Support(quick or compile_helper, target, blas.find(blas_choice))
-    if quick is None:
-        mt19937.attach(functools.partial(made.library, mt19937.GROUP))
-    return made
-
-
 def forget_calls() -> None:
     """In a forked child: other threads, which might have been in here, are gone."""
     global swapping
     swapping = threading.Lock()
-    for found in _helpers.values():
-        found.after_fork()
 
 
 def emit_assembly(ir_text: str, *, optimize: bool = False) -> str:

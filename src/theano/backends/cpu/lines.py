@@ -7,7 +7,7 @@ one vector loop for any strides.
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import field
 
 from theano.backends.cpu import memory
 from theano.backends.cpu.accumulate import (
@@ -46,14 +46,14 @@ class Row:
     flat: str = "0"
 
 
-@dataclasses.dataclass
+@dataclass()
 class Tile:
     """A part of a line: [first, end), and where operands are."""
 
     first: str
     end: str
     places: dict[str, Place]
-    fixed: dict[Access, Place] = dataclasses.field(default_factory=dict)
+    fixed: dict[Access, Place] = field(default_factory=dict)
 
 
 class Lines:

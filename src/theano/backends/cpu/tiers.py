@@ -22,12 +22,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from theano.backends.cpu import compiler
+from theano.backends.cpu import helpers as libraries
 from theano.core.config import config
 
 if TYPE_CHECKING:
     from theano.backends.cpu.compiler import NativeModule
     from theano.runtime.cache import ObjectCache
-    from theano.runtime.support import Support
+    from theano.runtime.support import Recipe, Support
 
 #: Addresses of what code imports, for the first tier (True) or the second.
 Binding = Callable[[bool], Mapping[str, int]]
@@ -95,29 +96,44 @@ def load(
 
 def helpers(cache: ObjectCache | None, quick: bool) -> Support:
     """Return the helper libraries for code of the first tier (``quick``) or of the second."""
-    final = compiler.helpers(cache)
+    final = libraries.helpers(cache)
     if not quick:
         return final
-    return compiler.helpers(cache, quick=functools.partial(_helper, cache))
+    return libraries.helpers(cache, quick=functools.partial(_helper, cache))
 
 
-def _helper(
-    cache: ObjectCache | None, text: str, exports: Sequence[str], imports: Mapping[str, int], /
-) -> NativeModule:
+def _helper(cache: ObjectCache | None, recipe: Recipe, /) -> NativeModule:
     """A helper library: that of the second tier if the disk cache has it."""
-    key = compiler.module_key(text)
-    stored = None if cache is None else cache.get(key)
-    found = None if stored is None else compiler.link_stored(stored, exports, imports, key)
+    good = libraries.recall(cache, recipe, "good")
+    found = None if good is None else libraries.stored(cache, recipe, good)
     if found is not None:
         return found
-    blob = None if cache is None else cache.get(_quick_key(key))
-    code, _ = _unpacked(blob)
-    found = compiler.link_stored(code, exports, imports, key) if code else None
+    known = libraries.recall(cache, recipe, "quick")
+    found = None if known is None else _stored(cache, recipe, known)
     if found is None:
-        found = _quick(text, b"", exports, imports, key, cache)
+        text = recipe.text()
+        imports = {**text.imports, **recipe.bind(text.helpers, text.late)}
+        known = libraries.Known(compiler.module_key(text.ir), imports)
+        found = libraries.stored(cache, recipe, known)
+        if found is not None:
+            return found
+        found = _stored(cache, recipe, known)
+        if found is None:
+            found = _quick(text.ir, b"", recipe.exports, imports, known.key, cache)
+        libraries.note(cache, recipe, "quick", known.key, text)
     found.level = 0
     _worker.schedule(None)
     return found
+
+
+def _stored(
+    cache: ObjectCache | None, recipe: Recipe, known: libraries.Known
+) -> NativeModule | None:
+    """A helper library with the code that `_quick` stored."""
+    code, _ = _unpacked(None if cache is None else cache.get(_quick_key(known.key)))
+    if not code:
+        return None
+    return compiler.link_stored(code, recipe.exports, known.imports, known.key)
 
 
 def _quick(
@@ -231,7 +247,7 @@ class _Worker:
 
     def _one_helper(self) -> bool:
         """Make one helper library of the second tier; False if there is none to be made."""
-        final = compiler.helpers()
+        final = libraries.helpers()
         for group in helpers(None, quick=True).loaded:
             if group not in final.loaded:
                 try:
@@ -271,6 +287,7 @@ class _Worker:
         self._changed = threading.Condition()
         self._thread = None
         compiler.forget_calls()
+        libraries.forget_calls()
 
 
 def _replace(job: _Job) -> None:
