@@ -19,6 +19,7 @@ from theano.lower import (
     donate,
     joins,
     loop,
+    loop_rows,
     memory,
     scatter,
     scatter_folds,
@@ -146,13 +147,15 @@ class Lowering:
         return Lowered(program, tuple(self.shared), origins=tuple(self.low.origins))
 
     def _ended(self, steps: list[pg.Step], results: list[pg.Result]) -> list[pg.Step]:
-        """Convolutions with the biases behind them; what a call is for says `origins`."""
+        """Convolutions with the biases behind them (what a call is for says `origins`), results of
+        loops in the places of sequences."""
         ends = conv_ends.find(steps, results) if self.fuse else []
         nodes = {id(step): found for step, found in self.low.origins} if ends else {}
         for end in ends:
             of = (*nodes.get(id(steps[end.call]), ()), *nodes.get(id(steps[end.launch]), ()))
             self.low.origins.append((end.both, of))
-        return list(conv_ends.joined(steps, ends))
+        found = list(conv_ends.joined(steps, ends))
+        return loop_rows.over_sequences(found, results) if self.donate else found
 
     # the bodies of loops -------------------------------------------------------------------------
 

@@ -186,7 +186,7 @@ def write_over(steps: Sequence[pg.Step], results: Sequence[pg.Result]) -> tuple[
     allocs = {s.out: s for s in steps if isinstance(s, pg.Alloc) and s.place == "slot"}
     turn: dict[str, str] = {}
     for position, step in enumerate(steps):
-        if isinstance(step, pg.Launch) and _is_map(step.kernel):
+        if isinstance(step, pg.Launch) and is_map(step.kernel):
             for out, into in _over(step, position, lives, allocs):
                 turn[out] = turn.get(into, into)
     if not turn:
@@ -196,7 +196,8 @@ def write_over(steps: Sequence[pg.Step], results: Sequence[pg.Result]) -> tuple[
     )
 
 
-def _is_map(kernel: Kernel) -> bool:
+def is_map(kernel: Kernel) -> bool:
+    """Whether each point of a kernel is computed on its own."""
     return len(kernel.stages) == 1 and kernel.stages[0].kind == "each" and not kernel.serial
 
 
@@ -218,14 +219,15 @@ def _over(
             had = allocs[other.array]
             fits = had.dtype == target.dtype and had.dims == target.dims
             if fits and other.axes == binding.axes and users[target.out] == 1 and (
-                _loads_first(step.kernel, source.name, operand.name)
+                loads_first(step.kernel, source.name, operand.name)
             ):  # fmt: skip
                 free.remove((source, other))
                 yield target.out, other.array
                 break
 
 
-def _loads_first(kernel: Kernel, source: str, target: str) -> bool:
+def loads_first(kernel: Kernel, source: str, target: str) -> bool:
+    """Whether a map has loaded an operand, at each point, when it stores another."""
     stored = False
     for s in kernel.stages[0].body:
         if isinstance(s, Store):
