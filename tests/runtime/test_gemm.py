@@ -2,6 +2,9 @@
 
 import ctypes
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,8 @@ POINTER, INTEGER = ctypes.c_void_p, ctypes.c_int64
 SHAPES = [
     (1, 1, 1), (3, 5, 7), (1, 50, 60), (50, 1, 60), (1, 600, 33), (600, 1, 33), (24, 600, 5),
     (600, 10, 100), (17, 33, 400), (13, 16, 17), (40, 17, 1000), (130, 70, 90), (25, 530, 50),
-    (7, 7, 1), (64, 3, 64), (5, 40, 130), (90, 12, 40),
+    (7, 7, 1), (64, 3, 64), (5, 40, 130), (90, 12, 40), (100, 10, 20), (20, 10, 300), (33, 8, 9),
+    (9, 16, 100), (60, 5, 40), (11, 41, 30),
 ]  # fmt: skip
 KINDS = {
     "rows": lambda rng, r, c: rng.standard_normal((r, c)),
@@ -82,6 +86,49 @@ def test_every_stride(library, shape, dtype):
         a, b = _as(a, dtype), _as(b, dtype)
         for alpha, beta in ((1.0, 0.0), (-0.5, 1.0), (2.0, 0.25)):
             check(library, a, b, alpha, beta)
+
+
+GUARDED = """
+import ctypes, mmap, sys
+sys.path.insert(0, {folder!r})
+import numpy as np
+from test_gemm import product
+from theano.backends.cpu import helpers
+
+libc = ctypes.CDLL(None, use_errno=True)
+PAGE = mmap.PAGESIZE
+keep = []
+
+def at_the_end(shape, dtype):
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    pages = -(-size // PAGE)
+    block = mmap.mmap(-1, (pages + 1) * PAGE)
+    keep.append(block)
+    store = np.frombuffer(block, np.uint8)
+    wall = ctypes.c_void_p(store.ctypes.data + pages * PAGE)
+    assert libc.mprotect(wall, ctypes.c_size_t(PAGE), 0) == 0
+    found = store[pages * PAGE - size : pages * PAGE].view(dtype).reshape(shape)
+    found[...] = 1
+    return found
+
+library = helpers.helpers(None, "none")
+for dtype in ("f4", "f8"):
+    for m in (1, 3, 8, 20, 30):
+        for n in (1, 2, 7, 8, 10, 16, 17, 33, 42):
+            for k in (1, 5, 20, 130):
+                a, b = at_the_end((m, k), dtype), at_the_end((k, n), dtype)
+                turned = at_the_end((k, m), dtype).T
+                for left in (a, turned):
+                    c = at_the_end((m, n), dtype)
+                    product(library, left, b, c, 1.0, 1.0)
+                    assert (c == k + 1).all()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="protects pages by the C library of Linux")
+def test_nothing_beyond_the_arrays_is_touched():
+    program = GUARDED.format(folder=str(Path(__file__).parent))
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def _as(view, dtype):

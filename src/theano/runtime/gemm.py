@@ -16,31 +16,18 @@ from typing import TYPE_CHECKING, Final
 
 from theano.core.record import dataclass
 from theano.runtime import gemm_blas
-from theano.runtime.gemm_kernels import GemmKernels
+from theano.runtime.gemm_choice import DEPTH, SWAP_COLUMNS, GemmChoice
 from theano.runtime.irtext import Function
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from theano.runtime.blas import Blas
     from theano.runtime.support import Target
 
-# Block sizes: rows of B per panel, columns of B packed at once, rows of A packed at once.
-_KC: Final = 256
+# Columns of B packed at once (`DEPTH` rows of them), rows of A packed at once.
 _NC: Final = 512
 _MC: Final = 132
 # Products of fewer multiply-adds than this stay on the calling thread.
 _PARALLEL_WORK: Final = 150_000
-# Up to this many rows, packing B costs more than it saves.
-_DIRECT_ROWS: Final = 24
-# The same where rows of B are at most so far apart that few pages are touched at a time.
-_DIRECT_ROWS_NEAR: Final = 64
-_NEAR_BYTES: Final = 3072
-# Dot products of rows are used up to this many columns, from this many vectors on.
-_DOT_COLUMNS: Final = 12
-_DOT_VECTORS: Final = 6
-# Up to this many columns, a product with a column-major A is better computed transposed.
-_SWAP_COLUMNS: Final = 16
 _VECTOR_512_CORES: Final = ("skylakex", "cooperlake", "sapphirerapids", "zen4", "zen5")
 # Integer fields of the context of a parallel product, in order; alpha and beta follow.
 _FIELDS: Final = (
@@ -62,7 +49,7 @@ class _Block:
     places: tuple[str, str, str]
 
 
-class GemmText(GemmKernels):
+class GemmText(GemmChoice):
     """IR text of the products of one precision.
 
     Parameters
@@ -126,35 +113,6 @@ class GemmText(GemmKernels):
             "",
         ))  # fmt: skip
 
-    # ------------------------------------------------------------------ calling conventions
-
-    def _head(self, name: str) -> str:
-        """Return the head of an internal product with a column stride for C."""
-        kind = self.kind
-        return (
-            f"internal void @{name}(i64 %m, i64 %n, i64 %k, {kind} %alpha, ptr %A, i64 %sA0, "
-            f"i64 %sA1, ptr %B, i64 %sB0, i64 %sB1, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
-        )
-
-    def _call(
-        self, name: str, changes: Mapping[str, str] | None = None, *, swapped: bool = False
-    ) -> str:
-        """Return a call of an internal product; ``swapped`` computes the transposed product."""
-        kind = self.kind
-        values = {
-            name: f"%{name}"
-            for name in ("m", "n", "k", "A", "sA0", "sA1", "B", "sB0", "sB1", "C", "sC0", "sC1")
-        }
-        values.update(changes or {})
-        order = ("m", "n", "k", "A", "sA0", "sA1", "B", "sB0", "sB1", "C", "sC0", "sC1")
-        if swapped:
-            order = ("n", "m", "k", "B", "sB1", "sB0", "A", "sA1", "sA0", "C", "sC1", "sC0")
-        m, n, k, a, a0, a1, b, b0, b1, c, c0, c1 = (values[name] for name in order)
-        return (
-            f"call void @{name}(i64 {m}, i64 {n}, i64 {k}, {kind} %alpha, ptr {a}, i64 {a0}, "
-            f"i64 {a1}, ptr {b}, i64 {b0}, i64 {b1}, {kind} %beta, ptr {c}, i64 {c0}, i64 {c1})"
-        )
-
     def _elements(self, f: Function, count: str) -> str:
         """Return a fresh block for ``count`` elements."""
         return f.op(f"call ptr @th_alloc(i64 {f.binary('mul', count, self.size)})")
@@ -188,7 +146,7 @@ class GemmText(GemmKernels):
 
     def _panel(self) -> str:
         """Run ``cols`` columns, at most two vectors, of a B whose rows are whole vectors."""
-        f = Function(self._tile_head("panel").replace("(i64 %k", "(i64 %m, i64 %k"))
+        f = Function(self._tile_head("panel"))
         narrow = f.op(f"icmp sle i64 %cols, {self.lanes}")
         calls = [
             self._tile_call(
@@ -198,7 +156,6 @@ class GemmText(GemmKernels):
                 "%ldb",
                 "%C",
                 "%cols",
-                head="i64 %m, i64 %k",
                 ahead=("%ahead", "%sAhead"),
             )
             for v in (1, 2)
@@ -217,15 +174,18 @@ class GemmText(GemmKernels):
         wide = f.op(f"select i1 {single}, i64 {rounded}, i64 0")
         whole = f.binary("and", "%n", -width)
 
-        def block(j: str, name: str, cols: int, head: str) -> None:
+        def block(j: str, name: str, cols: int | str) -> None:
             b, c = f.at(self.kind, "%B", j), f.at(self.kind, "%C", f.binary("mul", j, "%sC1"))
-            f.do(self._tile_call(name, "%A", b, "%sB0", c, str(cols), head=head))
+            f.do(self._tile_call(name, "%A", b, "%sB0", c, str(cols)))
 
         f.each(0, wide, self.wide * self.lanes, lambda j: block(
-            j, f"tile_1x{self.wide}", self.wide * self.lanes, "i64 %k"))  # fmt: skip
-        f.each(wide, whole, width, lambda j: block(j, "rows_2", width, "i64 %m, i64 %k"))
+            j, f"tile_1x{self.wide}", self.wide * self.lanes))  # fmt: skip
+        f.each(wide, whole, width, lambda j: block(j, "rows_2", width))
         rest = f.binary("sub", "%n", whole)
         f.leave_if(f.op(f"icmp eq i64 {rest}, 0"))
+        if self.masks:
+            thin = f.op(f"icmp sle i64 {rest}, {self.lanes}")
+            f.leave_if(thin, lambda: block(whole, "rows_1", rest))
         b, c = f.at(self.kind, "%B", whole), f.at(self.kind, "%C", f.binary("mul", whole, "%sC1"))
         f.do(self._call("packed", {"n": rest, "B": b, "C": c}))
         f.do("ret void")
@@ -236,7 +196,7 @@ class GemmText(GemmKernels):
         f = Function(self._head("packed"))
         lanes = self.lanes
         most = f.smin(f.binary("and", f.binary("add", "%n", lanes - 1), -lanes), _NC)
-        depth = f.smin("%k", _KC)
+        depth = f.smin("%k", DEPTH)
         to_b = self._elements(f, f.binary("mul", depth, most))
         in_place = f.op("icmp eq i64 %sA1, 1")
         size_a = f.op(f"select i1 {in_place}, i64 0, i64 {f.binary('mul', depth, _MC)}")
@@ -246,14 +206,14 @@ class GemmText(GemmKernels):
             cols = f.smin(f.binary("sub", "%n", j0), _NC)
 
             def depth_block(p0: str) -> None:
-                deep = f.smin(f.binary("sub", "%k", p0), _KC)
+                deep = f.smin(f.binary("sub", "%k", p0), DEPTH)
                 first = f.op(f"icmp eq i64 {p0}, 0")
                 beta = f.op(f"select i1 {first}, {self.kind} %beta, {self.kind} 1.0")
                 block = _Block((j0, p0), cols, deep, beta, (in_place, to_a, to_b))
                 self._row_block(f, block, "0")
                 f.each(_MC, "%m", _MC, lambda i0: self._row_block(f, block, i0))
 
-            f.each(0, "%k", _KC, depth_block)
+            f.each(0, "%k", DEPTH, depth_block)
 
         f.each(0, "%n", _NC, column_block)
         f.do(f"call void @th_free(ptr {to_a})")
@@ -289,8 +249,8 @@ class GemmText(GemmKernels):
             column = f.binary("mul", f.binary("add", j0, j), "%sC1")
             c = f.at(self.kind, "%C", f.binary("add", line, column))
             f.do(self._tile_call(
-                "panel", use, packed, width, c, here, head=f"i64 {rows}, i64 {deep}",
-                strides=(a0, a1), beta=block.beta, ahead=ahead))  # fmt: skip
+                "panel", use, packed, width, c, here, rows=rows, deep=deep, strides=(a0, a1),
+                beta=block.beta, ahead=ahead))  # fmt: skip
 
         f.each(0, cols, 2 * self.lanes, panel)
 
@@ -310,7 +270,7 @@ class GemmText(GemmKernels):
         )
         following = f.binary("add", j, 2 * self.lanes)
         last = f.op(f"icmp sge i64 {following}, {block.cols}")
-        row = f.op(f"select i1 {last}, i64 {f.binary('add', p0, _KC)}, i64 {p0}")
+        row = f.op(f"select i1 {last}, i64 {f.binary('add', p0, DEPTH)}, i64 {p0}")
         column = f.op(f"select i1 {last}, i64 0, i64 {following}")
         return place(row, f.binary("add", j0, column)), "%sB0"
 
@@ -348,58 +308,6 @@ class GemmText(GemmKernels):
             f.each(at, stop, cols, lambda j, cols=cols: run(j, cols))  # type: ignore[misc]
             at = stop
         f.do(f"call void @th_free(ptr {copy})")
-        f.do("ret void")
-        return f.text()
-
-    def _core(self) -> str:
-        """Choose among dot products, in-place B, BLAS and the blocked product."""
-        f = Function(self._head("core"))
-        unit_a = f.op("icmp eq i64 %sA1, 1")
-        unit_b = f.op("icmp eq i64 %sB1, 1")
-        long = f.op(f"icmp sge i64 %k, {_DOT_VECTORS * self.lanes}")
-        narrow = f.both(f.op(f"icmp sle i64 %n, {_DOT_COLUMNS}"), long, unit_a)
-        single = f.both(f.op("icmp eq i64 %n, 1"), unit_a)
-        f.leave_if(f.op(f"or i1 {narrow}, {single}"), lambda: f.do(self._call("dots")))
-        near = f.op(f"icmp sle i64 %sB0, {_NEAR_BYTES // self.size}")
-        most = f.op(f"select i1 {near}, i64 {_DIRECT_ROWS_NEAR}, i64 {_DIRECT_ROWS}")
-        few = f.both(f.op(f"icmp sle i64 %m, {most}"), unit_b)
-        f.leave_if(few, lambda: f.do(self._call("direct")))
-        if self.blas is not None:
-            large = f.both(
-                f.op(f"icmp sgt i64 %m, {_SWAP_COLUMNS}"),
-                f.op(f"icmp sgt i64 %n, {_SWAP_COLUMNS}"),
-                f.op("icmp eq i64 %sC1, 1"),
-            )
-            f.leave_if(large, lambda: f.do(self._call("call_blas")))
-        f.do(self._call("packed"))
-        f.do("ret void")
-        return f.text()
-
-    def _serial(self) -> str:
-        """Turn the product around where the transposed one reads memory in better order."""
-        f = Function(self._head("serial"))
-
-        def test(condition: str) -> str:
-            return f.op(f"icmp {condition}")
-
-        a_rows, a_columns = test("eq i64 %sA1, 1"), test("eq i64 %sA0, 1")
-        b_rows, b_columns = test("eq i64 %sB1, 1"), test("eq i64 %sB0, 1")
-        other_a, other_b = f.op(f"xor i1 {a_rows}, true"), f.op(f"xor i1 {b_rows}, true")
-        one_column = f.both(test("eq i64 %n, 1"), test("sgt i64 %m, 1"), other_a)
-        one_row = f.both(test("eq i64 %m, 1"), test("sgt i64 %n, 1"), other_b, b_columns)
-        few_columns = f.both(
-            test(f"sle i64 %n, {_SWAP_COLUMNS}"), test(f"sgt i64 %m, {_SWAP_COLUMNS}"), other_a,
-            a_columns,
-        )  # fmt: skip
-        few_rows = f.both(
-            test("sgt i64 %m, 1"), test(f"sle i64 %m, {_SWAP_COLUMNS}"),
-            test(f"sgt i64 %n, {_SWAP_COLUMNS}"), other_b, b_columns,
-        )  # fmt: skip
-        swap = one_column
-        for condition in (one_row, few_columns, few_rows):
-            swap = f.op(f"or i1 {swap}, {condition}")
-        f.leave_if(swap, lambda: f.do(self._call("core", swapped=True)))
-        f.do(self._call("core"))
         f.do("ret void")
         return f.text()
 
@@ -464,7 +372,7 @@ class GemmText(GemmKernels):
         if self.blas is not None and not self.blas.set_num_threads:
             # A library whose threads cannot be switched off splits its own products.
             wide = f.both(
-                f.op(f"icmp sgt i64 %m, {_SWAP_COLUMNS}"), f.op(f"icmp sgt i64 %n, {_SWAP_COLUMNS}")
+                f.op(f"icmp sgt i64 %m, {SWAP_COLUMNS}"), f.op(f"icmp sgt i64 %n, {SWAP_COLUMNS}")
             )
             alone = f.op(f"or i1 {alone}, {wide}")
         enter, leave = "", ""

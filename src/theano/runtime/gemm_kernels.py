@@ -8,6 +8,8 @@ from theano.core.record import dataclass
 from theano.runtime.irtext import Function
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from theano.runtime.support import Target
 
 #: Tiles of so many rows, where products spend their time, add to C straight from registers.
@@ -32,6 +34,8 @@ class GemmKernels:
         self.lanes = target.vector_bytes // self.size
         self.vector = f"<{self.lanes} x {self.kind}>"
         many = target.vector_registers >= 32
+        #: Whether reading part of a vector costs no more than reading all of it.
+        self.masks = target.vector_bytes == 64
         self.row_tiles: dict[int, tuple[int, ...]] = {
             2: (12, 10, 8, 4, 2, 1) if many else (6, 4, 2, 1),
             1: (8, 4, 1),
@@ -121,94 +125,139 @@ class GemmKernels:
     def _tile_head(self, name: str) -> str:
         kind = self.kind
         return (
-            f"internal void @{name}(i64 %k, ptr %A, i64 %sA0, i64 %sA1, ptr %B, i64 %ldb, "
+            f"internal void @{name}(i64 %m, i64 %k, ptr %A, i64 %sA0, i64 %sA1, ptr %B, i64 %ldb, "
             f"{kind} %alpha, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1, i64 %cols, "
             "ptr %ahead, i64 %sAhead)"
         )
 
     def _kernel(self, tile: _Tile) -> str:
-        """Write a tile of C; rows of B are ``ldb`` apart and whole vectors wide."""
+        """Write tiles of C below each other, ``m`` rows in all; rows of B are ``ldb`` apart.
+
+        Rows of B are whole vectors wide, or (one vector, masks) at least ``cols`` elements.
+        """
         f = Function(self._tile_head(f"tile_{tile.rows}x{tile.vectors}"))
-        width = tile.vectors * self.lanes
-        ahead = tile == _Tile(self.row_tiles[2][0], 2)
-        buffer = f.op(f"alloca [{tile.rows * width} x {self.kind}], align 64")
-        rows = [f.at(self.kind, "%A", f.binary("mul", "%sA0", r)) for r in range(tile.rows)]
+        buffer = f.op(f"alloca [{tile.rows * tile.vectors * self.lanes} x {self.kind}], align 64")
+        offsets = [f.binary("mul", "%sA0", r) for r in range(tile.rows)]
+        asks = tile == _Tile(self.row_tiles[2][0], 2)
+        narrow = self._first_lanes(f, "%cols") if self.masks and tile.vectors == 1 else ""
         zero = (self.vector, "zeroinitializer")
+        end = self._tile_end(f, tile, buffer, narrow)
 
-        def step(p: str, values: list[str]) -> list[str]:
-            if ahead:
-                self._ask(f, p)
-            line = f.at(self.kind, "%B", f.binary("mul", p, "%ldb"))
-            offset = f.binary("mul", p, "%sA1")
-            columns = [self._load_vector(f, line, v * self.lanes) for v in range(tile.vectors)]
-            following = []
-            for r, row in enumerate(rows):
-                a = self._splat(f, self._load(f, row, offset))
-                for v, column in enumerate(columns):
-                    following.append(self._muladd(f, a, column, values[r * tile.vectors + v]))
-            return following
+        def block(_: str, places: list[str]) -> list[str]:
+            first, c, ahead = places
+            rows = [f.at(self.kind, first, offset) for offset in offsets]
 
-        sums = f.loop(0, "%k", 1, [zero] * (tile.rows * tile.vectors), step)
-        alpha = self._splat(f, "%alpha")
-        scaled = [f.op(f"fmul {self.vector} {total}, {alpha}") for total in sums]
+            def step(p: str, values: list[str]) -> list[str]:
+                if asks:
+                    self._ask(f, p, ahead)
+                line = f.at(self.kind, "%B", f.binary("mul", p, "%ldb"))
+                offset = f.binary("mul", p, "%sA1")
+                columns = [self._masked_load(f, line, narrow)] if narrow else [
+                    self._load_vector(f, line, v * self.lanes) for v in range(tile.vectors)
+                ]  # fmt: skip
+                following = []
+                for r, row in enumerate(rows):
+                    a = self._splat(f, self._load(f, row, offset))
+                    for v, column in enumerate(columns):
+                        following.append(self._muladd(f, a, column, values[r * tile.vectors + v]))
+                return following
 
-        def through_memory() -> None:
-            for number, value in enumerate(scaled):
-                self._store_vector(f, value, buffer, number * self.lanes)
-            f.do(
-                f"call void @write_back(i64 {tile.rows}, i64 %cols, ptr {buffer}, i64 {width}, "
-                f"{self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
-            )
+            end(f.loop(0, "%k", 1, [zero] * (tile.rows * tile.vectors), step), c)
+            steps = ((first, "%sA0", tile.rows), (c, "%sC0", tile.rows), (ahead, "%asked", 1))
+            return [f.at(self.kind, p, f.binary("mul", by, times)) for p, by, times in steps]
 
-        if tile.rows < _OFTEN:
-            through_memory()
-        else:
-            fresh = f.op(f"fcmp oeq {self.kind} %beta, 0.0")
-            whole = f.both(f.op(f"icmp eq i64 %cols, {width}"), f.op("icmp eq i64 %sC1, 1"))
-            f.when(whole, lambda: f.when(
-                fresh, lambda: self._to_rows(f, tile, scaled, False),
-                lambda: self._to_rows(f, tile, scaled, True),
-            ), through_memory)  # fmt: skip
+        f.do(f"%asked = mul i64 {f.binary('lshr', '%k', 3)}, %sAhead")
+        f.loop(0, "%m", tile.rows, [("ptr", p) for p in ("%A", "%C", "%ahead")], block)
         f.do("ret void")
         return f.text()
 
-    def _ask(self, f: Function, p: str) -> None:
+    def _tile_end(
+        self, f: Function, tile: _Tile, buffer: str, narrow: str
+    ) -> Callable[[Sequence[str], str], None]:
+        """What writes ``C = alpha tile + beta C`` at a place, once the sums of a tile are there.
+
+        ``narrow``: the lanes of the only vector that are columns, or empty.
+        """
+        width = tile.vectors * self.lanes
+        alpha = self._splat(f, "%alpha")
+
+        def through_memory(sums: Sequence[str], c: str) -> None:
+            for number, value in enumerate(sums):
+                self._store_vector(f, value, buffer, number * self.lanes)
+            f.do(
+                f"call void @write_back(i64 {tile.rows}, i64 %cols, ptr {buffer}, i64 {width}, "
+                f"{self.kind} %alpha, {self.kind} %beta, ptr {c}, i64 %sC0, i64 %sC1)"
+            )
+
+        if tile.rows < _OFTEN:
+            return through_memory
+        beta = self._splat(f, "%beta")
+        unit = f.op("icmp eq i64 %sC1, 1")
+        whole = unit if narrow else f.both(unit, f.op(f"icmp eq i64 %cols, {width}"))
+        writes = f.both(whole, f.op(f"fcmp oeq {self.kind} %beta, 0.0"))
+
+        def straight(sums: Sequence[str], c: str) -> None:
+            def rows(old: str) -> None:
+                self._to_rows(f, tile, sums, (c, narrow), (alpha, old))
+
+            f.when(writes, lambda: rows(""), lambda: f.when(
+                whole, lambda: rows(beta), lambda: through_memory(sums, c)))  # fmt: skip
+
+        return straight
+
+    def _ask(self, f: Function, p: str, ahead: str) -> None:
         """Ask for a line of what comes next: in 8 steps, both vectors of a row.
 
         That is a row of B which is packed next or, where none is, one of C.
         """
         row = f.binary("mul", f.binary("lshr", p, 3), "%sAhead")
         half = f.binary("mul", f.binary("and", p, 4), self.lanes // 4)
-        place = f.at(self.kind, f.at(self.kind, "%ahead", row), half)
+        place = f.at(self.kind, f.at(self.kind, ahead, row), half)
         f.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 3, i32 1)")
 
-    def _to_rows(self, f: Function, tile: _Tile, scaled: list[str], add: bool) -> None:
-        """``C = tile + beta C`` or ``C = tile`` for a whole tile, as `_write_back` computes it."""
-        beta = self._splat(f, "%beta") if add else ""
+    def _to_rows(
+        self, f: Function, tile: _Tile, sums: Sequence[str], place: tuple[str, str],
+        factors: tuple[str, str],
+    ) -> None:  # fmt: skip
+        """``C = alpha tile + beta C`` (no beta: ``alpha tile``) for a whole tile, as `_write_back`
+        computes it."""
+        (c, narrow), (alpha, beta) = place, factors
         for r in range(tile.rows):
-            row = f.at(self.kind, "%C", f.binary("mul", "%sC0", r))
+            row = f.at(self.kind, c, f.binary("mul", "%sC0", r))
             for v in range(tile.vectors):
-                total = scaled[r * tile.vectors + v]
-                if add:
-                    old = self._load_vector(f, row, v * self.lanes)
-                    total = self._fused(f, self.vector, beta, old, total)
-                self._store_vector(f, total, row, v * self.lanes)
+                total = sums[r * tile.vectors + v]
+                at = f.at(self.kind, row, v * self.lanes)
+                if beta:
+                    old = self._masked_load(f, at, narrow) if narrow else (
+                        self._load_vector(f, at, 0))  # fmt: skip
+                    scaled = f.op(f"fmul {self.vector} {beta}, {old}")
+                    value = self._fused(f, self.vector, alpha, total, scaled)
+                else:
+                    value = f.op(f"fmul {self.vector} {total}, {alpha}")
+                if narrow:
+                    self._masked_store(f, value, at, narrow)
+                else:
+                    self._store_vector(f, value, at, 0)
 
     def _write_back(self) -> str:
-        """Write ``C = tile + beta C``; vectors where rows of C are contiguous."""
+        """Write ``C = alpha tile + beta C``; vectors where rows of C are contiguous."""
         f = Function(
             "internal void @write_back(i64 %rows, i64 %cols, ptr %tile, i64 %width, "
-            f"{self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+            f"{self.kind} %alpha, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
         )
         fresh = f.op(f"fcmp oeq {self.kind} %beta, 0.0")
         unit = f.op("icmp eq i64 %sC1, 1")
-        beta = self._splat(f, "%beta")
+        alpha, beta = self._splat(f, "%alpha"), self._splat(f, "%beta")
         whole = f.binary("and", "%cols", -self.lanes)
         vector_stop = f.op(f"select i1 {unit}, i64 {whole}, i64 0")
         scalar_start = f.op(f"select i1 {unit}, i64 %cols, i64 0")
         rest = f.binary("sub", "%cols", whole)
         some = f.both(unit, f.op(f"icmp sgt i64 {rest}, 0"))
         inside = self._first_lanes(f, rest)
+
+        def added(value: str, old: str) -> str:
+            scaled = f.op(f"fmul {self.vector} {beta}, {old}")
+            return self._fused(f, self.vector, alpha, value, scaled)
 
         def row(r: str) -> None:
             source = f.at(self.kind, "%tile", f.binary("mul", r, "%width"))
@@ -217,78 +266,70 @@ class GemmKernels:
             def last() -> None:
                 value = self._load_vector(f, source, whole)
                 place = f.at(self.kind, target, whole)
-                old = self._masked_load(f, place, inside)
-                total = self._fused(f, self.vector, beta, old, value)
-                kept = f.op(f"select i1 {fresh}, {self.vector} {value}, {self.vector} {total}")
+                total = added(value, self._masked_load(f, place, inside))
+                first = f.op(f"fmul {self.vector} {alpha}, {value}")
+                kept = f.op(f"select i1 {fresh}, {self.vector} {first}, {self.vector} {total}")
                 self._masked_store(f, kept, place, inside)
 
             def vectors(j: str) -> None:
                 value = self._load_vector(f, source, j)
-
-                def add() -> None:
-                    old = self._load_vector(f, target, j)
-                    total = self._fused(f, self.vector, beta, old, value)
-                    self._store_vector(f, total, target, j)
-
-                f.when(fresh, lambda: self._store_vector(f, value, target, j), add)
-
-            def scalars(j: str) -> None:
-                value = self._load(f, source, j)
-                place = f.binary("mul", j, "%sC1")
-
-                def add() -> None:
-                    old = self._load(f, target, place)
-                    self._store(f, self._accumulate(f, old, value), target, place)
-
-                f.when(fresh, lambda: self._store(f, value, target, place), add)
+                f.when(fresh, lambda: self._store_vector(
+                    f, f.op(f"fmul {self.vector} {alpha}, {value}"), target, j,
+                ), lambda: self._store_vector(
+                    f, added(value, self._load_vector(f, target, j)), target, j,
+                ))  # fmt: skip
 
             f.each(0, vector_stop, self.lanes, vectors)
             f.when(some, last)
-            f.each(scalar_start, "%cols", 1, scalars)
+            f.each(scalar_start, "%cols", 1, lambda j: self._write_one(f, fresh, source, target, j))
 
         f.each(0, "%rows", 1, row)
         f.do("ret void")
         return f.text()
 
+    def _write_one(self, f: Function, fresh: str, source: str, target: str, j: str) -> None:
+        """The same for one element."""
+        value = self._load(f, source, j)
+        place = f.binary("mul", j, "%sC1")
+
+        def add() -> None:
+            old = f.op(f"fmul {self.kind} %beta, {self._load(f, target, place)}")
+            self._store(f, self._fused(f, self.kind, "%alpha", value, old), target, place)
+
+        f.when(fresh, lambda: self._store(
+            f, f.op(f"fmul {self.kind} %alpha, {value}"), target, place), add)  # fmt: skip
+
     def _rows(self, vectors: int) -> str:
         """Run one panel of B against ``m`` rows of A, largest tiles first."""
-        f = Function(self._tile_head(f"rows_{vectors}").replace("(i64 %k", "(i64 %m, i64 %k"))
+        f = Function(self._tile_head(f"rows_{vectors}"))
         at, ahead = "0", "%ahead"
         further = f.binary("mul", f.binary("lshr", "%k", 3), "%sAhead")
         for size in self.row_tiles[vectors]:
-            stop = f.binary("sub", "%m", size - 1)
-
-            def block(i: str, values: list[str], size: int = size) -> list[str]:
-                a = f.at(self.kind, "%A", f.binary("mul", i, "%sA0"))
-                c = f.at(self.kind, "%C", f.binary("mul", i, "%sC0"))
-                f.do(
-                    self._tile_call(
-                        f"tile_{size}x{vectors}",
-                        a,
-                        "%B",
-                        "%ldb",
-                        c,
-                        "%cols",
-                        ahead=(values[1], "%sAhead"),
-                    )
-                )
-                return [f.binary("add", i, size), f.at(self.kind, values[1], further)]
-
-            at, ahead = f.loop(at, stop, size, [("i64", at), ("ptr", ahead)], block)
+            count = f.binary("sdiv", f.binary("sub", "%m", at), size)
+            height = f.binary("mul", count, size)
+            a, c = (f.at(self.kind, base, f.binary("mul", at, by))
+                    for base, by in (("%A", "%sA0"), ("%C", "%sC0")))  # fmt: skip
+            call = self._tile_call(
+                f"tile_{size}x{vectors}", a, "%B", "%ldb", c, "%cols", ahead=(ahead, "%sAhead"),
+                rows=height,
+            )  # fmt: skip
+            f.when(f.op(f"icmp sgt i64 {count}, 0"), lambda call=call: f.do(call))  # type: ignore[misc]
+            at = f.binary("add", at, height)
+            ahead = f.at(self.kind, ahead, f.binary("mul", count, further))
         f.do("ret void")
         return f.text()
 
     def _tile_call(
-        self, name: str, a: str, b: str, ldb: str, c: str, cols: str, *, head: str = "i64 %k",
-        strides: tuple[str, str] = ("%sA0", "%sA1"), beta: str = "%beta",
+        self, name: str, a: str, b: str, ldb: str, c: str, cols: str, *, rows: str = "%m",
+        deep: str = "%k", strides: tuple[str, str] = ("%sA0", "%sA1"), beta: str = "%beta",
         ahead: tuple[str, str] | None = None,
     ) -> str:  # fmt: skip
         kind = self.kind
         following, distance = ahead or (c, "%sC0")
         return (
-            f"call void @{name}({head}, ptr {a}, i64 {strides[0]}, i64 {strides[1]}, ptr {b}, "
-            f"i64 {ldb}, {kind} %alpha, {kind} {beta}, ptr {c}, i64 %sC0, i64 %sC1, i64 {cols}, "
-            f"ptr {following}, i64 {distance})"
+            f"call void @{name}(i64 {rows}, i64 {deep}, ptr {a}, i64 {strides[0]}, "
+            f"i64 {strides[1]}, ptr {b}, i64 {ldb}, {kind} %alpha, {kind} {beta}, ptr {c}, "
+            f"i64 %sC0, i64 %sC1, i64 {cols}, ptr {following}, i64 {distance})"
         )
 
     # ------------------------------------------------------------------ packing
