@@ -100,3 +100,25 @@ def test_float16_of_a_float64_with_a_sign_copied(mode: Any, tiers: bool) -> None
         wanted = ran([x, y], [product, loop, g], *given, mode=MODES["reference"])
         for a, b in zip(found, wanted, strict=True):
             np.testing.assert_allclose(a, b, rtol=4e-3, atol=4e-3)
+
+
+@each_mode
+@pytest.mark.parametrize(
+    "index", [(slice(None), None), (None,), (..., None), (None, slice(None), slice(None))], ids=str
+)
+def test_write_to_a_whole_array_with_new_axes(mode: Any, index: Any) -> None:
+    """What has new axes only is not the result of a subtensor: it was refused."""
+    x, y = T.dmatrix("x"), T.dtensor3("y")
+    value = np.arange(6.0).reshape(2, 3)
+    more = np.random.default_rng(0).normal(size=value[index].shape)
+    added, written = value.copy(), value.copy()
+    added[index] += more
+    written[index] = more
+    outputs = [T.inc_subtensor(x[index], y), T.set_subtensor(x[index], y)]
+    outputs += T.grad((outputs[0] * T.sqr(outputs[1])).sum(), [x, y])
+    found = ran([x, y], outputs, value, more, mode=mode)
+    for a, b in zip(found, (added, written), strict=False):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    wide = (found[1] ** 2)[index] + (2 * found[0] * found[1])[index]
+    np.testing.assert_allclose(found[2], found[1] ** 2, rtol=1e-12)
+    np.testing.assert_allclose(found[3], wide, rtol=1e-12)

@@ -157,7 +157,8 @@ def set_subtensor(
 
     Parameters
     ----------
-    x : the result of an indexing expression, possibly through dimshuffles and reshapes. (Where
+    x : the result of an indexing expression, possibly through dimshuffles and reshapes, or an
+        array with new axes (``a[:, None]``), which is all of ``a``. (Where
         dimensions of a part of the rank of ``a`` were put in another order, those of the result
         are, too.)
     y : value of at most its number of dimensions. It stretches along dimensions that are known to
@@ -192,16 +193,20 @@ def inc_subtensor(
             f"{y.type.ndim}-dimensional value."
         )
     outer: list[Any] = []  # dimshuffles to apply to the result again
+    stretched = False  # by new axes: a[:, None] is all of a
     while x.owner is not None and isinstance(x.owner.op, (DimShuffle, Reshape)):
         inner = x.owner.inputs[0]
         if isinstance(x.owner.op, DimShuffle):
             y = _through_dimshuffle(x.owner.op, x, y, outer)
+            stretched = stretched or bool(x.owner.op.augment)
         else:
             if not _indexed(inner):
                 break
             y = _through_reshape(inner, x, y)
             outer.clear()
         x = inner
+    if not _indexed(x) and stretched:
+        x = Subtensor(())(x)
     if not _indexed(x):
         raise TypeError(
             f"{what}_subtensor: x must be the result of a subtensor operation such as a[1:] or "

@@ -7,6 +7,7 @@ waiting. Calls take turns on a device (`Device.lock`).
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -248,7 +249,11 @@ def _probe(device: Device, key: str) -> None:
     except cl.Error as error:
         reason = next((line for line in str(error).splitlines() if "error:" in line), str(error))
         old = "unknown target CPU" in reason
-        advice = "; this PoCL is older than the processor: install another OpenCL runtime"
+        library = os.path.join(sys.prefix, "lib", "libintelocl.so")
+        advice = (
+            "; this PoCL is older than the processor. Another runtime for any x86-64: `pip install "
+            f"intel-opencl-rt intel-cmplr-lib-rt`, and set OCL_ICD_VENDORS={library}"
+        )
         _broken[key] = (
             f"{device.name} ({device}) cannot compile: {reason.strip()}{advice if old else ''}."
         )
