@@ -122,3 +122,29 @@ def test_write_to_a_whole_array_with_new_axes(mode: Any, index: Any) -> None:
     wide = (found[1] ** 2)[index] + (2 * found[0] * found[1])[index]
     np.testing.assert_allclose(found[2], found[1] ** 2, rtol=1e-12)
     np.testing.assert_allclose(found[3], wide, rtol=1e-12)
+
+
+@each_mode
+def test_an_inverse_of_one_row_times_that_row(mode: Any) -> None:
+    """The solution, known to have one row, was stretched to the shape of the inverse."""
+    x = TensorType("float64", (None, 1, None))("x")
+    row = T.sqr(x).sum(axis=0)
+    inverse = T.nlinalg.matrix_inverse(T.dot(row, row.T) + 2 * T.eye(row.shape[0]))
+    value = np.random.default_rng(0).normal(size=(3, 1, 5))
+    found = ran([x], [T.dot(inverse, row), T.dot(row.T, inverse)], value, mode=mode)
+    r = (value**2).sum(axis=0)
+    np.testing.assert_allclose(found[0], r / (r @ r.T + 2), rtol=1e-10)
+    np.testing.assert_allclose(found[1], found[0].T, rtol=1e-10)
+
+
+@each_mode
+def test_what_was_written_to_a_part_is_read_with_the_shape_of_the_part(mode: Any) -> None:
+    """A value that stretches over the part was stretched over the whole array."""
+    x, y = T.dmatrix("x"), T.drow("y")
+    rows = TensorType("float64", (5, None))("rows")
+    index = np.array([3, 0])
+    outputs = [T.set_subtensor(x[2:5], y)[2:5], T.set_subtensor(rows[index], y)[index]]
+    row = np.array([[7.0, 8.0, 9.0]])
+    found = ran([x, y, rows], outputs, np.ones((10, 3)), row, np.ones((5, 3)), mode=mode)
+    np.testing.assert_array_equal(found[0], np.repeat(row, 3, axis=0))
+    np.testing.assert_array_equal(found[1], np.repeat(row, 2, axis=0))

@@ -89,7 +89,7 @@ def test_every_stride(library, shape, dtype):
 
 
 GUARDED = """
-import ctypes, mmap, sys
+import ctypes, itertools, mmap, sys
 sys.path.insert(0, {folder!r})
 import numpy as np
 from test_gemm import product
@@ -116,11 +116,11 @@ for dtype in ("f4", "f8"):
     for m in (1, 3, 8, 20, 30):
         for n in (1, 2, 7, 8, 10, 16, 17, 33, 42):
             for k in (1, 5, 20, 130):
-                a, b = at_the_end((m, k), dtype), at_the_end((k, n), dtype)
-                turned = at_the_end((k, m), dtype).T
-                for left in (a, turned):
+                lefts = at_the_end((m, k), dtype), at_the_end((k, m), dtype).T
+                rights = at_the_end((k, n), dtype), at_the_end((n, k), dtype).T
+                for a, b in itertools.product(lefts, rights):
                     c = at_the_end((m, n), dtype)
-                    product(library, left, b, c, 1.0, 1.0)
+                    product(library, a, b, c, 1.0, 1.0)
                     assert (c == k + 1).all()
 """
 

@@ -12,11 +12,12 @@ from theano.core.dtypes import DISCRETE
 from theano.graph.nodes import Apply, Variable
 from theano.graph.registry import apply
 from theano.rewrite.engine import key_of
-from theano.rewrite.pattern import constant_value, same_kind, stretched
+from theano.rewrite.pattern import constant_value, same_dtype, same_kind, stretched
 
 __all__ = [
     "OPS", "as_dtype", "constant_like", "constant_value", "is_call", "is_elemwise", "is_float_out",
-    "nonnegative", "owner_of", "same_kind", "same_pattern", "spread", "stretched", "t", "unpadded",
+    "nonnegative", "owner_of", "same_dtype", "same_kind", "same_pattern", "spread", "stretched",
+    "t", "unpadded",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from theano.graph.nodes import Apply, Constant, Variable
 from theano.rewrite.build import (
     constant_value,
     owner_of,
+    same_dtype,
     same_kind,
     spread,
     t,
@@ -257,7 +258,7 @@ def local_det_of_triangular(node: Apply) -> Result:
     if not factors:
         return None
     parts = [t.prod(_diagonal(x), axis=-1) for x in factors]
-    result = same_kind(parts[0] if len(parts) == 1 else t.mul(*parts), node.outputs[0])
+    result = same_dtype(parts[0] if len(parts) == 1 else t.mul(*parts), node.outputs[0])
     return None if result is None else [result]
 
 
@@ -271,7 +272,7 @@ def local_slogdet_of_triangular(node: Apply) -> Result:
     signs = [t.prod(t.sgn(d), axis=-1) for d in diagonals]
     logarithms = [t.sum(t.log(t.abs_(d)), axis=-1) for d in diagonals]
     made = [
-        same_kind(parts[0] if len(parts) == 1 else t.add(*parts) if number else t.mul(*parts), out)
+        same_dtype(parts[0] if len(parts) == 1 else t.add(*parts) if number else t.mul(*parts), out)
         for number, (parts, out) in enumerate(zip((signs, logarithms), node.outputs, strict=True))
     ]
     results = [v for v in made if v is not None]
@@ -287,7 +288,7 @@ def local_det_of_inverse(node: Apply) -> Result:
     if inner is None:
         return None
     made = det(inner.inputs[0])
-    result = same_kind(t.true_div(np.ones((), made.type.dtype), made), node.outputs[0])
+    result = same_dtype(t.true_div(np.ones((), made.type.dtype), made), node.outputs[0])
     return None if result is None else [result]
 
 
@@ -345,7 +346,7 @@ def local_inverse_to_solve(node: Apply, uses: Uses) -> Result:
         vector = left.type.ndim == 1
         made = Solve()(transposed(matrix), left if vector else transposed(left))
         made = made if vector else transposed(made)
-    result = None if made is None else same_kind(made, node.outputs[0])
+    result = None if made is None else same_dtype(made, node.outputs[0])
     return None if result is None else [result]
 
 
@@ -365,7 +366,7 @@ def local_solve_triangular(node: Apply) -> Result:
     for factor in factors:
         kind = "upper" if structure(factor) == "upper" else "lower"
         x = Solve(f"{kind}_triangular")(factor, x)
-    result = same_kind(x, node.outputs[0])
+    result = same_dtype(x, node.outputs[0])
     return None if result is None else [result]
 
 
@@ -373,7 +374,7 @@ def local_solve_triangular(node: Apply) -> Result:
 def local_inverse_of_inverse(node: Apply) -> Result:
     """(A⁻¹)⁻¹ -> A, also through transposes."""
     matrix = _inverted(node.inputs[0])
-    result = None if matrix is None else same_kind(matrix, node.outputs[0])
+    result = None if matrix is None else same_dtype(matrix, node.outputs[0])
     return None if result is None else [result]
 
 
@@ -388,7 +389,7 @@ def local_inverse_of_triangular(node: Apply) -> Result:
     if not kind:
         return None
     op = Solve(f"{'upper' if kind == 'upper' else 'lower'}_triangular")
-    result = same_kind(op(x, identity_of(x)), node.outputs[0])
+    result = same_dtype(op(x, identity_of(x)), node.outputs[0])
     return None if result is None else [result]
 
 
@@ -422,7 +423,7 @@ def local_dot_of_outer(node: Apply) -> Result:
         if pair is None or right.type.broadcastable[0]:
             return None
         made = t.mul(pair[0], t.dot(pair[1], right))
-    result = same_kind(made, node.outputs[0])
+    result = same_dtype(made, node.outputs[0])
     return None if result is None else [result]
 
 
@@ -438,7 +439,7 @@ def local_trace_of_product(node: Apply) -> Result:
     if op.offset or not is_float(a) or not _fit(a, b):
         return None
     total = t.sum(t.mul(a, transposed(b)), axis=(0, 1))
-    result = same_kind(total, node.outputs[0])
+    result = same_dtype(total, node.outputs[0])
     return None if result is None else [result]
 
 

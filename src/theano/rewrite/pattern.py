@@ -156,14 +156,31 @@ def build(pattern: Any, bound: dict[str, Variable], dtype: str) -> Any:
     return apply(pattern.op, *(build(part, bound, dtype) for part in pattern.args))
 
 
-def same_kind(new: Variable, old: Variable) -> Variable | None:
-    """``new`` with the dtype and broadcast pattern of ``old``; None if its rank differs."""
+def same_dtype(new: Variable, old: Variable) -> Variable | None:
+    """``new``, which has the shape of ``old``, with its dtype; None if its rank differs.
+
+    Its type may say of more dimensions that they have size 1.
+    """
     if not hasattr(new.type, "dtype") or new.type.ndim != old.type.ndim:
         return None
-    if new.type.dtype != old.type.dtype:
-        new = apply("cast", new, old.type.dtype)
+    return new if new.type.dtype == old.type.dtype else apply("cast", new, old.type.dtype)
+
+
+def same_kind(new: Variable, old: Variable) -> Variable | None:
+    """``new`` with the dtype and broadcast pattern of ``old``; None if its rank differs.
+
+    It is stretched like the inputs of an elementwise op. Inputs of other ops do not say the shape:
+    None.
+    """
+    same = same_dtype(new, old)
+    if same is None:
+        return None
+    new = same
     wanted = old.type.broadcastable
-    if any(n and not o for n, o in zip(new.type.broadcastable, wanted, strict=True)):
+    elementwise = old.owner is not None and type(old.owner.op).__name__ == "Elemwise"
+    if elementwise and any(
+        n and not o for n, o in zip(new.type.broadcastable, wanted, strict=True)
+    ):
         new = stretched(new, old)
     return new if new.type.broadcastable == wanted else None
 

@@ -165,7 +165,10 @@ class GemmText(GemmChoice):
         return f.text()
 
     def _direct(self) -> str:
-        """Few rows, rows of B contiguous: read B in place, pack only its last columns."""
+        """Few rows, rows of B contiguous: read B in place.
+
+        Without masks, the last columns are packed.
+        """
         f = Function(self._head("direct"))
         width = 2 * self.lanes
         single = f.op("icmp eq i64 %m, 1")
@@ -186,6 +189,9 @@ class GemmText(GemmChoice):
         if self.masks:
             thin = f.op(f"icmp sle i64 {rest}, {self.lanes}")
             f.leave_if(thin, lambda: block(whole, "rows_1", rest))
+            block(whole, "rows_2", rest)
+            f.do("ret void")
+            return f.text()
         b, c = f.at(self.kind, "%B", whole), f.at(self.kind, "%C", f.binary("mul", whole, "%sC1"))
         f.do(self._call("packed", {"n": rest, "B": b, "C": c}))
         f.do("ret void")

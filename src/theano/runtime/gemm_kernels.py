@@ -1,10 +1,11 @@
-"""LLVM IR of the inner parts of matrix products: register tiles, packing, row dot products."""
+"""LLVM IR of the inner parts of matrix products: register tiles, row dot products."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from theano.core.record import dataclass
+from theano.runtime.gemm_pieces import GemmPieces
 from theano.runtime.irtext import Function
 
 if TYPE_CHECKING:
@@ -24,18 +25,12 @@ class _Tile:
     vectors: int
 
 
-class GemmKernels:
+class GemmKernels(GemmPieces):
     """Writes the internal functions that the drivers in `theano.runtime.gemm` call."""
 
     def __init__(self, letter: str, target: Target, *, brief: bool) -> None:
-        self.letter = letter
-        self.kind = {"s": "float", "d": "double"}[letter]
-        self.size = {"s": 4, "d": 8}[letter]
-        self.lanes = target.vector_bytes // self.size
-        self.vector = f"<{self.lanes} x {self.kind}>"
+        super().__init__(letter, target, brief=brief)
         many = target.vector_registers >= 32
-        #: Whether reading part of a vector costs no more than reading all of it.
-        self.masks = target.vector_bytes == 64
         self.row_tiles: dict[int, tuple[int, ...]] = {
             2: (12, 10, 8, 4, 2, 1) if many else (6, 4, 2, 1),
             1: (8, 4, 1),
@@ -56,70 +51,6 @@ class GemmKernels:
         parts += [self._write_back(), self._pack(), self._finish_dots()]
         return [*parts, *map(self._dots, self.dot_columns)]
 
-    # ------------------------------------------------------------------ small pieces
-
-    def _load(self, f: Function, pointer: str, index: str | int) -> str:
-        return f.op(f"load {self.kind}, ptr {f.at(self.kind, pointer, index)}, align {self.size}")
-
-    def _load_vector(self, f: Function, pointer: str, index: str | int) -> str:
-        return f.op(f"load {self.vector}, ptr {f.at(self.kind, pointer, index)}, align {self.size}")
-
-    def _store(self, f: Function, value: str, pointer: str, index: str | int) -> None:
-        address = f.at(self.kind, pointer, index)
-        f.do(f"store {self.kind} {value}, ptr {address}, align {self.size}")
-
-    def _store_vector(self, f: Function, value: str, pointer: str, index: str | int) -> None:
-        address = f.at(self.kind, pointer, index)
-        f.do(f"store {self.vector} {value}, ptr {address}, align {self.size}")
-
-    def _first_lanes(self, f: Function, count: str) -> str:
-        """The condition of a vector's first ``count`` lanes."""
-        kind = f"<{self.lanes} x i64>"
-        one = f.op(f"insertelement {kind} poison, i64 {count}, i32 0")
-        mask = f"<{self.lanes} x i32> zeroinitializer"
-        wide = f.op(f"shufflevector {kind} {one}, {kind} poison, {mask}")
-        numbers = ", ".join(f"i64 {i}" for i in range(self.lanes))
-        return f.op(f"icmp slt {kind} <{numbers}>, {wide}")
-
-    def _masked_load(self, f: Function, pointer: str, lanes: str) -> str:
-        symbol = f"@llvm.masked.load.v{self.lanes}f{8 * self.size}.p0"
-        return f.op(
-            f"call {self.vector} {symbol}(ptr {pointer}, i32 {self.size}, "
-            f"<{self.lanes} x i1> {lanes}, {self.vector} zeroinitializer)"
-        )
-
-    def _masked_store(self, f: Function, value: str, pointer: str, lanes: str) -> None:
-        symbol = f"@llvm.masked.store.v{self.lanes}f{8 * self.size}.p0"
-        f.do(
-            f"call void {symbol}({self.vector} {value}, ptr {pointer}, i32 {self.size}, "
-            f"<{self.lanes} x i1> {lanes})"
-        )
-
-    def _splat(self, f: Function, value: str) -> str:
-        one = f.op(f"insertelement {self.vector} poison, {self.kind} {value}, i32 0")
-        mask = f"<{self.lanes} x i32> zeroinitializer"
-        return f.op(f"shufflevector {self.vector} {one}, {self.vector} poison, {mask}")
-
-    def _muladd(self, f: Function, a: str, b: str, c: str) -> str:
-        return self._fused(f, self.vector, a, b, c)
-
-    def _fused(self, f: Function, kind: str, a: str, b: str, c: str) -> str:
-        """Return ``a b + c``, rounded once where the processor can.
-
-        Not ``fmul contract`` and ``fadd contract``: quick code generation leaves them apart.
-        """
-        symbol = self.muladd(kind)
-        return f.op(f"call {kind} {symbol}({kind} {a}, {kind} {b}, {kind} {c})")
-
-    def muladd(self, kind: str) -> str:
-        """Return LLVM's function for a product and a sum of one type, scalar or vector."""
-        suffix = f"f{8 * self.size}" if kind == self.kind else f"v{self.lanes}f{8 * self.size}"
-        return f"@llvm.fmuladd.{suffix}"
-
-    def _accumulate(self, f: Function, old: str, value: str) -> str:
-        """Return ``value + beta * old`` for scalars."""
-        return self._fused(f, self.kind, "%beta", old, value)
-
     # ------------------------------------------------------------------ register tiles
 
     def _tile_head(self, name: str) -> str:
@@ -133,13 +64,16 @@ class GemmKernels:
     def _kernel(self, tile: _Tile) -> str:
         """Write tiles of C below each other, ``m`` rows in all; rows of B are ``ldb`` apart.
 
-        Rows of B are whole vectors wide, or (one vector, masks) at least ``cols`` elements.
+        Rows of B are whole vectors wide; where there are masks, ``cols`` elements are enough.
         """
         f = Function(self._tile_head(f"tile_{tile.rows}x{tile.vectors}"))
         buffer = f.op(f"alloca [{tile.rows * tile.vectors * self.lanes} x {self.kind}], align 64")
         offsets = [f.binary("mul", "%sA0", r) for r in range(tile.rows)]
         asks = tile == _Tile(self.row_tiles[2][0], 2)
-        narrow = self._first_lanes(f, "%cols") if self.masks and tile.vectors == 1 else ""
+        last = tile.vectors - 1  # the vector of which columns may be missing
+        narrow = ""
+        if self.masks and tile.vectors in self.row_tiles:
+            narrow = self._first_lanes(f, f.binary("sub", "%cols", last * self.lanes))
         zero = (self.vector, "zeroinitializer")
         end = self._tile_end(f, tile, buffer, narrow)
 
@@ -152,9 +86,13 @@ class GemmKernels:
                     self._ask(f, p, ahead)
                 line = f.at(self.kind, "%B", f.binary("mul", p, "%ldb"))
                 offset = f.binary("mul", p, "%sA1")
-                columns = [self._masked_load(f, line, narrow)] if narrow else [
-                    self._load_vector(f, line, v * self.lanes) for v in range(tile.vectors)
-                ]  # fmt: skip
+                columns = [
+                    self._load_vector(f, line, v * self.lanes)
+                    for v in range(last if narrow else tile.vectors)
+                ]
+                if narrow:
+                    place = f.at(self.kind, line, last * self.lanes)
+                    columns.append(self._masked_load(f, place, narrow))
                 following = []
                 for r, row in enumerate(rows):
                     a = self._splat(f, self._load(f, row, offset))
@@ -176,7 +114,7 @@ class GemmKernels:
     ) -> Callable[[Sequence[str], str], None]:
         """What writes ``C = alpha tile + beta C`` at a place, once the sums of a tile are there.
 
-        ``narrow``: the lanes of the only vector that are columns, or empty.
+        ``narrow``: the lanes of the last vector that are columns, or empty.
         """
         width = tile.vectors * self.lanes
         alpha = self._splat(f, "%alpha")
@@ -227,15 +165,16 @@ class GemmKernels:
             for v in range(tile.vectors):
                 total = sums[r * tile.vectors + v]
                 at = f.at(self.kind, row, v * self.lanes)
+                part = narrow if v == tile.vectors - 1 else ""
                 if beta:
-                    old = self._masked_load(f, at, narrow) if narrow else (
+                    old = self._masked_load(f, at, part) if part else (
                         self._load_vector(f, at, 0))  # fmt: skip
                     scaled = f.op(f"fmul {self.vector} {beta}, {old}")
                     value = self._fused(f, self.vector, alpha, total, scaled)
                 else:
                     value = f.op(f"fmul {self.vector} {total}, {alpha}")
-                if narrow:
-                    self._masked_store(f, value, at, narrow)
+                if part:
+                    self._masked_store(f, value, at, part)
                 else:
                     self._store_vector(f, value, at, 0)
 
@@ -331,54 +270,6 @@ class GemmKernels:
             f"i64 {strides[1]}, ptr {b}, i64 {ldb}, {kind} %alpha, {kind} {beta}, ptr {c}, "
             f"i64 %sC0, i64 %sC1, i64 {cols}, ptr {following}, i64 {distance})"
         )
-
-    # ------------------------------------------------------------------ packing
-
-    def _pack(self) -> str:
-        """Copy ``k`` rows and ``cols`` columns of B into rows of ``width``, zeros behind."""
-        f = Function(
-            "internal void @pack(ptr %to, ptr %B, i64 %sB0, i64 %sB1, i64 %k, i64 %cols, "
-            "i64 %width)"
-        )
-        short = f.op("icmp slt i64 %cols, %width")
-
-        def clear() -> None:
-            size = f.binary("mul", f.binary("mul", "%k", "%width"), self.size)
-            f.do(f"call void @llvm.memset.p0.i64(ptr %to, i8 0, i64 {size}, i1 false)")
-
-        f.when(short, clear)
-        unit = f.op("icmp eq i64 %sB1, 1")
-
-        def by_rows() -> None:
-            def row(p: str) -> None:
-                source = f.at(self.kind, "%B", f.binary("mul", p, "%sB0"))
-                target = f.at(self.kind, "%to", f.binary("mul", p, "%width"))
-                stop = f.binary("and", "%cols", -self.lanes)
-                f.each(0, stop, self.lanes, lambda j: self._store_vector(
-                    f, self._load_vector(f, source, j), target, j))  # fmt: skip
-                f.each(stop, "%cols", 1, lambda j: self._store(
-                    f, self._load(f, source, j), target, j))  # fmt: skip
-
-            f.each(0, "%k", 1, row)
-
-        def by_columns() -> None:
-            def column(j: str, p0: str, p1: str) -> None:
-                source = f.at(self.kind, "%B", f.binary("mul", j, "%sB1"))
-                target = f.at(self.kind, "%to", j)
-                f.each(p0, p1, 1, lambda p: self._store(
-                    f, self._load(f, source, f.binary("mul", p, "%sB0")), target,
-                    f.binary("mul", p, "%width")))  # fmt: skip
-
-            def block(p0: str) -> None:
-                # Few rows at a time, so that the lines of the panel stay in the first cache.
-                p1 = f.smin(f.binary("add", p0, 16), "%k")
-                f.each(0, "%cols", 1, lambda j: column(j, p0, p1))
-
-            f.each(0, "%k", 16, block)
-
-        f.when(unit, by_rows, by_columns)
-        f.do("ret void")
-        return f.text()
 
     # ------------------------------------------------------------------ dot products of rows
 
