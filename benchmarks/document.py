@@ -70,6 +70,8 @@ TITLES: Final[Mapping[str, str]] = {
     "conv3x3_kernels": "convolution 3×3, gradient for kernels",
     "conv_256": "convolution 3×3, 256 channels, 14²",
     "conv_512": "convolution 3×3, 512 channels, 7²",
+    "conv_point": "convolution 1×1, 256 channels, 14²",
+    "conv_point_kernels": "convolution 1×1, 256 channels, gradient for kernels",
     "conv_28": "convolution 5×5, 1 channel, 28²",
     "conv_28_kernels": "convolution 5×5, 1 channel, gradient for kernels",
     "max_pool": "max-pooling 2×2",

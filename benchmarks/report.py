@@ -67,6 +67,8 @@ CONVOLUTIONS: Final = (
 LAYERS: Final = (
     ("convolution 3×3, 32×256×14×14 → 256 channels", "conv_256"),
     ("convolution 3×3, 32×512×7×7 → 512 channels", "conv_512"),
+    ("convolution 1×1, 32×256×14×14 → 256 channels", "conv_point"),
+    ("convolution 1×1, 32×256×14×14 → 256 channels, gradient for kernels", "conv_point_kernels"),
     ("convolution 5×5, 128×1×28×28 → 20 channels", "conv_28"),
     ("convolution 5×5, 128×1×28×28 → 20 channels, gradient for kernels", "conv_28_kernels"),
     ("max-pooling 2×2, 16×64×56×56", "max_pool"),

@@ -16,9 +16,13 @@ EPSILON = 1e-4
 # (images, channels, height and width, filters, height and width of kernels)
 USUAL = (16, 64, 56, 64, 3)
 DIGITS = (128, 1, 28, 20, 5)
-SMALL = {"conv_256": (32, 256, 14, 256, 3), "conv_512": (32, 512, 7, 512, 3), "conv_28": DIGITS}
+POINTS = (32, 256, 14, 256, 1)
+SMALL = {
+    "conv_256": (32, 256, 14, 256, 3), "conv_512": (32, 512, 7, 512, 3), "conv_28": DIGITS,
+    "conv_point": POINTS,
+}  # fmt: skip
 # Zeros around the images, by the size of kernels.
-AROUND = {3: 1, 5: 0}
+AROUND = {1: 0, 3: 1, 5: 0}
 
 Layer = tuple[int, int, int, int, int]
 
@@ -354,6 +358,7 @@ CASES: Mapping[str, Case] = {
     ),
     "conv3x3_kernels": _kernels(USUAL),
     "conv_28_kernels": _kernels(DIGITS),
+    "conv_point_kernels": _kernels(POINTS),
     **{name: _forward(shape) for name, shape in SMALL.items()},
     "max_pool": _pool_case("max", _max_pool),
     "max_pool_grad": _pool_grad_case("max", _max_pool_grad),
