@@ -148,3 +148,12 @@ def test_what_was_written_to_a_part_is_read_with_the_shape_of_the_part(mode: Any
     found = ran([x, y, rows], outputs, np.ones((10, 3)), row, np.ones((5, 3)), mode=mode)
     np.testing.assert_array_equal(found[0], np.repeat(row, 3, axis=0))
     np.testing.assert_array_equal(found[1], np.repeat(row, 2, axis=0))
+
+
+@each_mode
+def test_sign_of_the_determinant_of_nan(mode: Any) -> None:
+    """NumPy says 1; native code, which multiplies the signs of a factor, did not know."""
+    x = T.dmatrix("x")
+    for value in ([[np.nan]], [[2.0, np.nan], [1.0, 1.0]]):
+        assert np.isnan(ran([x], list(T.nlinalg.slogdet(x)), np.array(value), mode=mode)).all()
+    assert ran([x], T.nlinalg.slogdet(x)[0], np.zeros((2, 2)), mode=mode) == 0

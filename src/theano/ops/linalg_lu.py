@@ -262,7 +262,8 @@ class DetPython(Det):
 class SLogDet(LinalgOp):
     """The sign of the determinant, and the logarithm of its absolute value.
 
-    Neither overflows. A singular matrix has sign 0 and logarithm -inf.
+    Neither overflows. A singular matrix has sign 0 and logarithm -inf; where the logarithm is NaN,
+    so is the sign.
     """
 
     __props__: ClassVar[tuple[str, ...]] = ()
@@ -280,7 +281,8 @@ class SLogDet(LinalgOp):
 
     def reference(self, node: Apply, x: Any) -> Any:
         check_square("SLogDet", x)
-        return tuple(np.linalg.slogdet(x))
+        sign, logarithm = np.linalg.slogdet(x)
+        return np.where(np.isnan(logarithm), logarithm, sign), logarithm
 
     def expand(self, node: Apply) -> list[Any]:
         """Signs and logarithms of the diagonal of U."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from theano.runtime.irtext import Function
+from theano.runtime.irtext import Function, turned
 
 if TYPE_CHECKING:
     from theano.runtime.support import Target
@@ -177,7 +177,7 @@ class GemmPieces:
                 self._masked_load(f, place, inside) if self.masks
                 else self._load_vector(f, place, 0)
             )  # fmt: skip
-        values = self._transposed(f, values)
+        values = turned(f, values, self.vector)
         for i in reversed(range(self.lanes)):
             row = f.binary("add", p, i)
             if self.masks:
@@ -187,23 +187,3 @@ class GemmPieces:
                 self._masked_store(f, values[i], place, behind)
             else:
                 self._store_vector(f, values[i], place, 0)
-
-    def _transposed(self, f: Function, values: list[str]) -> list[str]:
-        """The vectors of a square block's columns, from those of its rows.
-
-        In each step, halves of squares that are twice as large change places.
-        """
-        lanes, step = self.lanes, 1
-        while step < lanes:
-            swapped = list(values)
-            for i in (i for i in range(lanes) if not i & step):
-                a, b = values[i], values[i + step]
-                for up, target in ((0, i), (step, i + step)):
-                    mask = (n - step + lanes + up if n & step else n + up for n in range(lanes))
-                    order = ", ".join(f"i32 {n}" for n in mask)
-                    swapped[target] = f.op(
-                        f"shufflevector {self.vector} {a}, {self.vector} {b}, "
-                        f"<{lanes} x i32> <{order}>"
-                    )
-            values, step = swapped, 2 * step
-        return values

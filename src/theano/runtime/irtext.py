@@ -198,3 +198,23 @@ class Function:
             actions()
         self.do("ret void")
         self.start(after)
+
+
+def turned(f: Function, values: Sequence[str], kind: str, rounds: int = 0) -> list[str]:
+    """Columns of a square of rows, vectors of type ``kind``: halves are interleaved log2(n) times.
+
+    Each round moves the first bit of an element's index among all of them behind the last: with
+    fewer vectors than lanes as many ``rounds`` as the index of a row has bits turn them, one line
+    of columns after the other, and as many as lanes have bits turn them back.
+    """
+    lanes, half = int(kind[1:].split()[0]), len(values) // 2
+    mask = f"<{lanes} x i32>"
+    low = [i // 2 + lanes * (i % 2) for i in range(lanes)]
+    masks = [f"<{', '.join(f'i32 {n + part}' for n in low)}>" for part in (0, lanes // 2)]
+    for _ in range(rounds or lanes.bit_length() - 1):
+        values = [
+            f.op(f"shufflevector {kind} {a}, {kind} {b}, {mask} {picks}")
+            for a, b in zip(values[:half], values[half:], strict=True)
+            for picks in masks
+        ]
+    return [*values]

@@ -11,10 +11,12 @@ dtype.
     conv(result, image, kernel)                 local(result, image, kernel)
     conv_bias(result, image, kernel, bias)
     conv_weights(kernel, image, result)         local_weights(kernel, image, result)
+    pointwise_weights(kernel, image, result)
                                                 local_data(image, result, kernel)
 
 ``conv_bias`` adds a bias per filter; an eleventh number says whether results below 0 become 0. For
-kernels of one tap both call ``pointwise``, products of matrices. The gradient for images is a
+kernels of one tap both call ``pointwise``, products of matrices, and ``conv_weights`` its
+gradient. The gradient for images is a
 ``conv`` with kernels seen another way.
 """
 
@@ -116,13 +118,14 @@ def _points(order: str) -> Any:
 def _text(symbol: str, dtypes: tuple[str, ...], target: Target) -> Text:
     from theano.runtime.routines.conv_forward import ForwardText
     from theano.runtime.routines.conv_local import LocalText
-    from theano.runtime.routines.conv_point import PointwiseText
+    from theano.runtime.routines.conv_point import PointWeightsText, PointwiseText
     from theano.runtime.routines.conv_weights import WeightsText
 
     name = symbol.removeprefix("th_").partition("__")[0]
     row = next(row for row in ROUTINES if row.name == name)
     kinds: dict[str, Any] = {"conv": ForwardText, "conv_weights": WeightsText,
-                             "pointwise": PointwiseText}  # fmt: skip
+                             "pointwise": PointwiseText,
+                             "pointwise_weights": PointWeightsText}  # fmt: skip
     made: Text = kinds.get(name.removesuffix("_bias"), LocalText)(
         symbol, row, dtypes[0], target
     ).text()
@@ -145,6 +148,8 @@ ROUTINES: Final = (
             samples=_points("result image kernel bias")),
     Routine("conv_weights", (6, 5, 5), 1, meaning.conv_weights, _text, numbers=_WITH_CHOICE,
             weight=600, samples=_samples("kernel image result", _FLOATS, False)),
+    Routine("pointwise_weights", (6, 5, 5), 1, meaning.conv_weights, _text,
+            numbers=_WITH_CHOICE, weight=600, samples=_points("kernel image result")),
     Routine("local", (5, 5, 9), 1, meaning.local, _text, numbers=_NUMBERS, weight=1000,
             samples=_samples("result image kernel", _ANY, True)),
     Routine("local_data", (5, 5, 9), 1, meaning.local_data, _text, numbers=_NUMBERS, weight=1000,

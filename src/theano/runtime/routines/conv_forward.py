@@ -19,8 +19,6 @@ _VECTORS = 3
 #: Bytes of the cells that a tile reads, of so many channels, which stay in the first cache.
 _CELLS = 24 << 10
 _SHORT = 8  # vectors
-#: Channels and filters from which on kernels of one tap are products of matrices.
-_CHANNELS = 8
 #: Images with short lines that one unit takes, and bytes that they may have.
 _IMAGES = 4
 _ROOM = 1 << 20
@@ -313,26 +311,10 @@ class ForwardText(LanesText):
             )  # fmt: skip
 
         def nonempty() -> list[str]:
-            points = self.handed_over(f, self._worth_products(f), self.late()[1])
+            points = self.handed_over(f, self.one_tap(f), self.late()[1])
             return f.choose(points, done, lambda: ["0"], work)
 
         return f.finish(f.choose(some, done, nonempty)[0])
-
-    def _worth_products(self, f: Writer) -> str:
-        """Whether kernels have one tap, nothing is left out, and there are some channels."""
-        wanted = {f"{name}{axis}": n for name, n in (("K", 1), ("s", 1), ("b", 0))
-                  for axis in range(3)}  # fmt: skip
-        steps = [f.stride(a, axis) for a in (self.y, self.x) for axis in range(2)]
-        steps += [f.stride(self.w, axis) for axis in range(3)]
-        rests = [f.op(f"icmp eq i64 {f.binary('srem', s, self.size)}, 0") for s in steps]
-        same = [
-            f.op(f"icmp eq i64 {self.get(f, f'P{i}')}, {self.get(f, f'I{i}')}") for i in range(3)
-        ]
-        return f.both(
-            *(f.op(f"icmp eq i64 {self.get(f, name)}, {n}") for name, n in wanted.items()),
-            *rests, *same, self._tight(f, self.x, "I0 I1 I2"), self._tight(f, self.y, "P0 P1 P2"),
-            *(f.op(f"icmp sge i64 {self.get(f, name)}, {_CHANNELS}") for name in "CO"),
-        )  # fmt: skip
 
     def _costs(self, f: Writer) -> tuple[str, str]:
         """What minimal filtering costs and what the other ways do, in the units of `worth_lanes`.

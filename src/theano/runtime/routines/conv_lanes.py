@@ -52,20 +52,6 @@ class LanesText(ConvText, EndText):
 
     # when and how --------------------------------------------------------------------------------
 
-    def _tight(self, f: Writer, array: int, names: str) -> str:
-        """Whether the cells of an array's channels lie one behind the other."""
-        _, second, third = self.gets(f, names)
-        step = [f.stride(array, i) for i in range(5)]
-        line = f.binary("mul", third, self.size)
-        whole = f.op(f"icmp eq i64 {f.binary('urem', step[0], self.size)}, 0")
-        second_one = f.op(f"icmp eq i64 {second}, 1")
-        middle = f.op(f"icmp eq i64 {step[3]}, {line}")
-        return f.both(
-            whole, f.op(f"icmp eq i64 {step[4]}, {self.size}"),
-            f.op(f"or i1 {second_one}, {middle}"),
-            f.op(f"icmp eq i64 {step[2]}, {f.binary('mul', line, second)}"),
-        )  # fmt: skip
-
     def _inside(self, f: Writer, axis: int, p: str) -> tuple[str, str]:
         """The taps along an axis that lie inside of the image at position ``p``."""
         cells, taps, stride, dilation, before = self.gets(
@@ -100,8 +86,8 @@ class LanesText(ConvText, EndText):
         worth = f.both(
             f.op(f"icmp slt i64 {mine}, {other}"),
             f.op(f"icmp sle i64 {room}, {_BLOCK}"),
-            self._tight(f, self.x, "I0 I1 I2"),
-            self._tight(f, self.y, "P0 P1 P2"),
+            self.tight(f, self.x, "I0 I1 I2"),
+            self.tight(f, self.y, "P0 P1 P2"),
         )
         self.put(f, "cost", f.op(f"select i1 {worth}, i64 {mine}, i64 {other}"))
         return worth

@@ -1,22 +1,31 @@
-"""Native text of ``pointwise``: kernels of one tap are products of matrices.
+"""Native text of ``pointwise`` and its gradient: kernels of one tap are products of matrices.
 
 For each image and group, results [filters x positions] are kernels [filters x channels] times cells
 [channels x positions], by ``th_sgemm`` or ``th_dgemm``: one product where the cells and the results
 of a channel lie one behind the other, else one for each line of them. Arrays and numbers are those
-of ``conv`` or ``conv_bias``, which call it.
+of ``conv`` or ``conv_bias``, which call it. The gradient for kernels, which ``conv_weights`` calls,
+adds up the products of results' gradients [filters x positions] with cells, image after image.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from theano.runtime.routines.base import Text, Writer
 from theano.runtime.routines.conv_end import EndText
 from theano.runtime.routines.conv_local import product
 
+#: Bytes of sums that stay in the second cache while products are added to them.
+_SUMS: Final = 1 << 19
+_LEAST: Final = 48  # filters whose sums are taken together
+_FEW: Final = 4  # images for which kernels are turned once
+
 
 class PointwiseText(EndText):
     """Writes the routine for one dtype."""
 
-    slots = ("words", "grain", "mode", "status", "N", "G", "O", "C", "P", "bias")
+    slots = ("words", "grain", "mode", "status", "N", "G", "O", "C", "P", "bias",
+             "kernels", "group", "row", "column")  # fmt: skip
     y, x, w = 0, 1, 2
 
     @property
@@ -36,7 +45,7 @@ class PointwiseText(EndText):
 
     def functions(self) -> list[str]:
         """Units of work, and the routine."""
-        return [self._unit(), self._entry()]
+        return [self.turn(), self._unit(), self._entry()]
 
     def _elements(self, f: Writer, array: int, axis: int) -> str:
         """A stride in elements."""
@@ -62,7 +71,7 @@ class PointwiseText(EndText):
 
         def one(unit: str) -> None:
             n, g = (f.binary(op, unit, groups) for op in ("udiv", "urem"))
-            w = f.place(f.pointer(self.w), (g, f.stride(self.w, 0)))
+            w = f.place(self.pointer(f, "kernels"), (g, self.get(f, "group")))
             x, y = (
                 f.place(f.pointer(a), (n, f.stride(a, 0)), (f.binary("mul", g, c), f.stride(a, 1)))
                 for a, c in ((self.x, channels), (self.y, filters))
@@ -95,8 +104,8 @@ class PointwiseText(EndText):
         steps = ["1", "1"] if whole else [self._elements(f, a, 4) for a in (self.x, self.y)]
         f.do(
             f"call void @{self._gemm}(i64 {filters}, i64 {points}, i64 {channels}, "
-            f"{self.kind} 1.0, ptr {w}, i64 {self._elements(f, self.w, 1)}, "
-            f"i64 {self._elements(f, self.w, 2)}, ptr {x}, i64 {self._elements(f, self.x, 1)}, "
+            f"{self.kind} 1.0, ptr {w}, i64 {self.get(f, 'row')}, "
+            f"i64 {self.get(f, 'column')}, ptr {x}, i64 {self._elements(f, self.x, 1)}, "
             f"i64 {steps[0]}, {self.kind} 0.0, ptr {y}, i64 {self._elements(f, self.y, 1)}, "
             f"i64 {steps[1]})"
         )
@@ -138,8 +147,113 @@ class PointwiseText(EndText):
         for name, value in found.items():
             self.put(f, name, value)
         biases = self.pack_bias(f, self.padded(f, found["O"]))
+        kernels = self._kernels(f)
         each = product(f, [found["O"], found["C"], found["P"]])
         units = f.binary("mul", found["N"], found["G"])
         self.launch(f, "images", units, each, max(1, self.size // 4))
-        self.free(f, *biases)
+        self.free(f, kernels, *biases)
         return f.finish()
+
+    def _kernels(self, f: Writer) -> str:
+        """Put into the context where kernels are; those of another's gradient, which lie filter
+        beside filter, are turned if many images need them.
+
+        Returns memory to be freed, or null.
+        """
+        batch, groups, filters, channels = self.gets(f, "N G O C")
+        turns = f.both(
+            f.op(f"icmp eq i64 {f.stride(self.w, 1)}, {self.size}"),
+            f.op(f"icmp sgt i64 {channels}, 1"), f.op(f"icmp sge i64 {batch}, {_FEW}"),
+        )  # fmt: skip
+
+        def copied() -> list[str]:
+            size = f.binary("mul", filters, channels)
+            to = self.alloc(f, f.binary("mul", size, groups))
+
+            def group(g: str) -> None:
+                of = f.place(f.pointer(self.w), (g, f.stride(self.w, 0)))
+                here = self.element(f, to, f.binary("mul", g, size))
+                f.do(
+                    f"call void @turn(ptr {here}, i64 {channels}, ptr {of}, "
+                    f"i64 {f.stride(self.w, 2)}, i64 {channels}, i64 {filters})"
+                )
+
+            f.each(0, groups, 1, group)
+            return [to, to, f.binary("mul", size, self.size), channels, "1"]
+
+        def in_place() -> list[str]:
+            strides = [self._elements(f, self.w, axis) for axis in (1, 2)]
+            return ["null", f.pointer(self.w), f.stride(self.w, 0), *strides]
+
+        kinds = [("ptr", "null"), ("ptr", "null"), *[("i64", "0")] * 3]
+        memory, base, *steps = f.choose(turns, kinds, copied, in_place)
+        for name, value in zip(("group", "row", "column"), steps, strict=True):
+            self.put(f, name, value)
+        self.put(f, "kernels", f.op(f"ptrtoint ptr {base} to i64"))
+        return memory
+
+
+class PointWeightsText(PointwiseText):
+    """Writes the gradient for kernels."""
+
+    w, x, y = 0, 1, 2
+
+    def functions(self) -> list[str]:
+        """The routine."""
+        return [self._entry()]
+
+    def _entry(self) -> str:
+        """Some filters after the other, to which all images add: products are split, not images."""
+        f = self.main()
+        batch, groups = f.dim(self.y, 0), f.dim(self.w, 0)
+        filters, channels = f.dim(self.w, 1), f.dim(self.w, 2)
+        extents = [f.dim(self.y, axis) for axis in (2, 3, 4)]
+        tight = f.both(self._tight(f, self.x), self._tight(f, self.y))
+
+        def one(g: str, o: str, n: str) -> None:
+            count = f.smin(f.binary("sub", filters, o), together)
+            w = f.place(f.pointer(self.w), (g, f.stride(self.w, 0)), (o, f.stride(self.w, 1)))
+            channel = f.binary("mul", g, channels)
+            filter_ = f.binary("add", f.binary("mul", g, filters), o)
+            x, y = (
+                f.place(f.pointer(a), (n, f.stride(a, 0)), (first, f.stride(a, 1)))
+                for a, first in ((self.x, channel), (self.y, filter_))
+            )
+
+            def line(a: str, b: str) -> None:
+                cells, results = (
+                    f.place(base, (a, f.stride(array, 2)), (b, f.stride(array, 3)))
+                    for array, base in ((self.x, x), (self.y, y))
+                )
+                number = f.binary("or", n, f.binary("or", a, b))
+                steps = (self._elements(f, self.y, 4), self._elements(f, self.x, 4))
+                self._add(f, (w, cells, results), (count, extents[2]), number, steps)
+
+            f.when(
+                tight,
+                lambda: self._add(f, (w, x, y), (count, product(f, extents)), n, ("1", "1")),
+                lambda: f.each(0, extents[0], 1, lambda a: f.each(
+                    0, extents[1], 1, lambda b: line(a, b))),
+            )  # fmt: skip
+
+        row = f.smax(f.binary("mul", channels, self.size), 1)
+        together = f.smax(f.binary("udiv", str(_SUMS), row), _LEAST)
+        f.each(0, groups, 1, lambda g: f.each(0, filters, together, lambda o: f.each(
+            0, batch, 1, lambda n: one(g, o, n))))  # fmt: skip
+        return f.finish()
+
+    def _add(
+        self, f: Writer, places: tuple[str, str, str], extents: tuple[str, str], number: str,
+        steps: tuple[str, str],
+    ) -> None:  # fmt: skip
+        """Add the products for some filters at some positions; number 0 comes first."""
+        (w, x, y), (filters, points) = places, extents
+        first = f.op(f"icmp eq i64 {number}, 0")
+        beta = f.op(f"select i1 {first}, {self.kind} 0.0, {self.kind} 1.0")
+        f.do(
+            f"call void @{self._gemm}(i64 {filters}, i64 {f.dim(self.w, 2)}, "
+            f"i64 {points}, {self.kind} 1.0, ptr {y}, i64 {self._elements(f, self.y, 1)}, "
+            f"i64 {steps[0]}, ptr {x}, i64 {steps[1]}, i64 {self._elements(f, self.x, 1)}, "
+            f"{self.kind} {beta}, ptr {w}, i64 {self._elements(f, self.w, 1)}, "
+            f"i64 {self._elements(f, self.w, 2)})"
+        )

@@ -23,6 +23,8 @@ _STRIP: Final = 256 << 10
 _LARGEST: Final = 2.0**28
 #: Strips are made smaller where there are fewer than this.
 _UNITS: Final = 8
+#: Channels and filters from which on kernels of one tap are products of matrices.
+_CHANNELS = 8
 _AXES: Final = tuple(
     f"{name}{axis}" for name in ("P", "I", "K", "s", "d", "b", "F", "E") for axis in range(3)
 )
@@ -58,7 +60,7 @@ class ConvText(VectorText):
 
     def functions(self) -> list[str]:
         """Packing and turning; the routines add their own."""
-        return [self._line(), self._pack(), self._turn()]
+        return [self._line(), self._pack(), self.turn()]
 
     def main(self) -> Writer:
         """The routine, with its context and the extents in it."""
@@ -97,6 +99,37 @@ class ConvText(VectorText):
 
         (given,) = f.choose(worth, [("i64", "-1")], call)
         return f.op(f"icmp eq i64 {given}, 0")
+
+    def tight(self, f: Writer, array: int, names: str) -> str:
+        """Whether the cells of an array's channels lie one behind the other."""
+        _, second, third = self.gets(f, names)
+        step = [f.stride(array, i) for i in range(5)]
+        line = f.binary("mul", third, self.size)
+        whole = f.op(f"icmp eq i64 {f.binary('urem', step[0], self.size)}, 0")
+        second_one = f.op(f"icmp eq i64 {second}, 1")
+        middle = f.op(f"icmp eq i64 {step[3]}, {line}")
+        return f.both(
+            whole, f.op(f"icmp eq i64 {step[4]}, {self.size}"),
+            f.op(f"or i1 {second_one}, {middle}"),
+            f.op(f"icmp eq i64 {step[2]}, {f.binary('mul', line, second)}"),
+        )  # fmt: skip
+
+    def one_tap(self, f: Writer) -> str:
+        """Whether kernels have one tap, nothing is left out, and there are some channels: then
+        products of matrices are the better way."""
+        wanted = {f"{name}{axis}": n for name, n in (("K", 1), ("s", 1), ("b", 0))
+                  for axis in range(3)}  # fmt: skip
+        steps = [f.stride(a, axis) for a in (self.y, self.x) for axis in range(2)]
+        steps += [f.stride(self.w, axis) for axis in range(3)]
+        rests = [f.op(f"icmp eq i64 {f.binary('srem', s, self.size)}, 0") for s in steps]
+        same = [
+            f.op(f"icmp eq i64 {self.get(f, f'P{i}')}, {self.get(f, f'I{i}')}") for i in range(3)
+        ]
+        return f.both(
+            *(f.op(f"icmp eq i64 {self.get(f, name)}, {n}") for name, n in wanted.items()),
+            *rests, *same, self.tight(f, self.x, "I0 I1 I2"), self.tight(f, self.y, "P0 P1 P2"),
+            *(f.op(f"icmp sge i64 {self.get(f, name)}, {_CHANNELS}") for name in "CO"),
+        )  # fmt: skip
 
     def points(self, f: Writer) -> str:
         """The numbers of all transformed tiles of minimal filtering, for each channel."""
@@ -286,35 +319,3 @@ class ConvText(VectorText):
             f.each(0, axes[1].extent, 1, column)
 
         f.each(0, f.binary("add", "%rows", self.get(f, "span")), 1, row)
-
-    def _turn(self) -> str:
-        """``to[p, o] = of[o, p]``: blocks of vectors are turned in registers."""
-        f = Function(
-            "internal void @turn(ptr %to, i64 %wide, ptr %of, i64 %apart, i64 %filters, i64 %count)"
-        )
-        whole, full = (f.binary("and", n, -self.lanes) for n in ("%filters", "%count"))
-
-        def one(o: str, p: str) -> None:
-            source = f.at("i8", "%of", f.binary("mul", o, "%apart"))
-            index = f.binary("add", f.binary("mul", p, "%wide"), o)
-            self.store(f, self.load(f, self.element(f, source, p)), self.element(f, "%to", index))
-
-        def block(o: str, p: str) -> None:
-            start = self.element(f, f.at("i8", "%of", f.binary("mul", o, "%apart")), p)
-            values = [
-                self.load_vector(f, f.at("i8", start, f.binary("mul", "%apart", i)))
-                for i in range(self.lanes)
-            ]
-            to = self.element(f, "%to", f.binary("add", f.binary("mul", p, "%wide"), o))
-            for i, value in enumerate(self.turned(f, values)):
-                self.store_vector(f, value, self.element(f, to, f.binary("mul", "%wide", i)))
-
-        def filters(o: str) -> None:
-            f.each(0, full, self.lanes, lambda p: block(o, p))
-            last = f.binary("add", o, self.lanes)
-            f.each(o, last, 1, lambda i: f.each(full, "%count", 1, lambda p: one(i, p)))
-
-        f.each(0, whole, self.lanes, filters)
-        f.each(whole, "%filters", 1, lambda o: f.each(0, "%count", 1, lambda p: one(o, p)))
-        f.do("ret void")
-        return f.text()

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from theano.runtime.irtext import Function
+from theano.runtime.irtext import Function, turned
 from theano.runtime.routines.base import ITEMSIZE, KINDS, Part, Routine, Text, Writer
 from theano.runtime.routines.conv_local import ceil_div
 
@@ -222,21 +222,34 @@ class VectorText(ABC):
 
         f.each(at, "%count", 1, one)
 
-    def turned(self, f: Function, values: list[str], rounds: int = 0) -> list[str]:
-        """Columns of a square of rows: halves are interleaved log2(lanes) times.
+    def turn(self) -> str:
+        """``to[p, o] = of[o, p]``: blocks of vectors are turned in registers."""
+        f = Function(
+            "internal void @turn(ptr %to, i64 %wide, ptr %of, i64 %apart, i64 %filters, i64 %count)"
+        )
+        whole, full = (f.binary("and", n, -self.lanes) for n in ("%filters", "%count"))
 
-        Each round moves the first bit of an element's index among all of them behind the last: with
-        fewer vectors as many ``rounds`` as the index of a row has bits turn them, one line of
-        columns after the other, and as many as lanes have bits turn them back.
-        """
-        lanes, half = self.lanes, len(values) // 2
-        kind, mask = self.vector, f"<{lanes} x i32>"
-        low = [i // 2 + lanes * (i % 2) for i in range(lanes)]
-        masks = [f"<{', '.join(f'i32 {n + part}' for n in low)}>" for part in (0, lanes // 2)]
-        for _ in range(rounds or lanes.bit_length() - 1):
+        def one(o: str, p: str) -> None:
+            source = f.at("i8", "%of", f.binary("mul", o, "%apart"))
+            index = f.binary("add", f.binary("mul", p, "%wide"), o)
+            self.store(f, self.load(f, self.element(f, source, p)), self.element(f, "%to", index))
+
+        def block(o: str, p: str) -> None:
+            start = self.element(f, f.at("i8", "%of", f.binary("mul", o, "%apart")), p)
             values = [
-                f.op(f"shufflevector {kind} {a}, {kind} {b}, {mask} {picks}")
-                for a, b in zip(values[:half], values[half:], strict=True)
-                for picks in masks
+                self.load_vector(f, f.at("i8", start, f.binary("mul", "%apart", i)))
+                for i in range(self.lanes)
             ]
-        return values
+            to = self.element(f, "%to", f.binary("add", f.binary("mul", p, "%wide"), o))
+            for i, value in enumerate(turned(f, values, self.vector)):
+                self.store_vector(f, value, self.element(f, to, f.binary("mul", "%wide", i)))
+
+        def filters(o: str) -> None:
+            f.each(0, full, self.lanes, lambda p: block(o, p))
+            last = f.binary("add", o, self.lanes)
+            f.each(o, last, 1, lambda i: f.each(full, "%count", 1, lambda p: one(i, p)))
+
+        f.each(0, whole, self.lanes, filters)
+        f.each(whole, "%filters", 1, lambda o: f.each(0, "%count", 1, lambda p: one(o, p)))
+        f.do("ret void")
+        return f.text()

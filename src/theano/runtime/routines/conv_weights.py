@@ -37,6 +37,10 @@ class WeightsText(ConvText):
         """Vectors of filters of a tile, and how many rows it has."""
         return {4: 6, 3: 8, 2: 8, 1: 8} if self.many else {2: 6, 1: 6}
 
+    def late(self) -> tuple[str, ...]:
+        """Minimal filtering, and products for kernels of one tap."""
+        return (*super().late(), f"th_pointwise_weights__{self.dtype}")
+
     def functions(self) -> list[str]:
         """Tiles, turning, units of work, sums, and the routine."""
         tiles = [self._tile(rows, vectors) for vectors, rows in self.tiles.items()]
@@ -370,4 +374,9 @@ class WeightsText(ConvText):
                 lambda: f.choose(self.fits(f), failed, direct),
             )  # fmt: skip
 
-        return f.finish(f.choose(some, done, work)[0])
+        def nonempty() -> list[str]:
+            images = f.op(f"icmp sgt i64 {self.get(f, 'N')}, 0")
+            points = self.handed_over(f, f.both(images, self.one_tap(f)), self.late()[1])
+            return f.choose(points, done, lambda: ["0"], work)
+
+        return f.finish(f.choose(some, done, nonempty)[0])

@@ -18,6 +18,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
         "pointwise",
         "pointwise_bias",
         "conv_weights",
+        "pointwise_weights",
         "local",
         "local_data",
         "local_weights",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from theano.runtime.irtext import Function
+from theano.runtime.irtext import Function, turned
 from theano.runtime.routines.base import Writer
 from theano.runtime.routines.conv_local import product
 from theano.runtime.routines.winograd_tiles import Lines, Tiles, TilesText
@@ -40,7 +40,7 @@ class LinesText(TilesText):
                 for one, two in zip(rows[::2], rows[1::2], strict=True)
             ]
             size *= 2
-        for i, value in enumerate(self.turned(f, rows)):
+        for i, value in enumerate(turned(f, rows, self.vector)):
             self.store_vector(f, value, self.cell(f, "%to", str(i)))
         f.do("ret void")
         return f.text()
@@ -49,10 +49,10 @@ class LinesText(TilesText):
         """Turn some cells of a vector of filters back."""
         f, width = Function("internal void @block_out(ptr %to, i64 %apart, ptr %of)"), self.width
         cells = [self.load_vector(f, self.cell(f, "%of", str(i))) for i in range(width)]
-        turned = self.turned(f, cells, width.bit_length() - 1)
+        lines = turned(f, cells, self.vector, width.bit_length() - 1)
         for i in range(self.lanes):
             number, first = divmod(i * width, self.lanes)
-            value, mask = turned[number], self._picks(first, width)
+            value, mask = lines[number], self._picks(first, width)
             value = f.op(f"shufflevector {self.vector} {value}, {self.vector} poison, {mask}")
             self.store_vector(f, value, f.at("i8", "%to", f.binary("mul", "%apart", i)), width)
         f.do("ret void")
