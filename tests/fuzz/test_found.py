@@ -157,3 +157,19 @@ def test_sign_of_the_determinant_of_nan(mode: Any) -> None:
     for value in ([[np.nan]], [[2.0, np.nan], [1.0, 1.0]]):
         assert np.isnan(ran([x], list(T.nlinalg.slogdet(x)), np.array(value), mode=mode)).all()
     assert ran([x], T.nlinalg.slogdet(x)[0], np.zeros((2, 2)), mode=mode) == 0
+
+
+@each_mode
+def test_equal_nodes_of_which_more_and_less_is_known(mode: Any) -> None:
+    """An Alloc of extents that were found to be 1 later took the place of one of a row."""
+    x = TensorType("float64", (1, None))("x")
+    turned = T.rot90(x)
+    logs = T.log(T.nnet.softmax(x * x))
+    first = T.grad(T.sqr(T.inner(logs, turned).sum()), x)
+    second = T.grad(T.sqr(first.sum()), logs)
+    third = T.grad(T.sqr(second.sum() + first.sum()), x)
+    value = np.array([[0.3]])
+    found = ran([x], [first, second, third], value, mode=mode)
+    wanted = ran([x], [first, second, third], value, mode=MODES["reference"])
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-12)

@@ -211,6 +211,9 @@ class Rewriter:
                 target = with_inputs(node, inputs)
                 key = (self._op(target.op)[1], *target.inputs)
             self.interned[key] = target
+        elif not _all_fit(target.outputs, node.outputs):
+            # its type was inferred when less was known of the inputs
+            target = self.interned[key] = with_inputs(node, inputs, anew=True)
         self.canonical[node] = self.canonical[target] = target
         return target
 
@@ -277,19 +280,17 @@ def _all_constant(node: Apply) -> bool:
     return bool(node.inputs)
 
 
-def with_inputs(node: Apply, inputs: Sequence[Variable]) -> Apply:
-    """``node``'s op on other inputs; types are inferred anew where they differ."""
+def with_inputs(node: Apply, inputs: Sequence[Variable], anew: bool = False) -> Apply:
+    """``node``'s op on other inputs; types are inferred anew where they differ, or if told to."""
     pairs = zip(inputs, node.inputs, strict=True)
-    if all(
+    if not anew and all(
         new is old or new.type is old.type or _same_type(new.type, old.type) for new, old in pairs
     ):
         outputs = [_fresh(output) for output in node.outputs]
         return Apply(node.op, list(inputs), outputs)
     try:
         made = node.op.make_node(*inputs)
-        fits = made.op == node.op and all(
-            _fits(new.type, old.type) for new, old in zip(made.outputs, node.outputs, strict=True)
-        )
+        fits = made.op == node.op and _all_fit(made.outputs, node.outputs)
     except (TypeError, ValueError, NotImplementedError):
         fits = False
     if not fits:
@@ -331,6 +332,10 @@ def _fits(new: Any, old: Any) -> bool:
     if has is None or wanted is None or len(has) != len(wanted):
         return False
     return all(h or not w for h, w in zip(has, wanted, strict=True))
+
+
+def _all_fit(new: Sequence[Variable], old: Sequence[Variable]) -> bool:
+    return all(a.type is b.type or _fits(a.type, b.type) for a, b in zip(new, old, strict=True))
 
 
 def _fitted(node: Apply, results: Sequence[Variable | None]) -> list[Variable] | None:
