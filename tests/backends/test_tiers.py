@@ -138,7 +138,7 @@ def test_products_give_the_same_bits(letter: str, monkeypatch: pytest.MonkeyPatc
 
     def compiled(recipe: support.Recipe) -> compiler.NativeModule:
         text = recipe.text()
-        return compiler.compile_module(text.ir, recipe.exports, recipe.bind(text.helpers, ()))
+        return compiler.compile_module(text.ir, recipe.exports, recipe.bind(text))
 
     def compute(quick: bool) -> list[np.ndarray]:
         made = support.Support(compiled, target, blas.find("none"), brief=quick)

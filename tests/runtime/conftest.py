@@ -24,8 +24,8 @@ def make_support():
 
         def compile_checked(recipe):
             text = recipe.text()
-            imports = {**text.imports, **recipe.bind(text.helpers, text.late)}
-            return compiler.compile_module(text.ir, recipe.exports, imports, verify=True)
+            bound = recipe.bind(text)
+            return compiler.compile_module(text.ir, recipe.exports, bound, verify=True)
 
         return support.Support(compile_checked, target, blas.find(choice))
 

@@ -129,13 +129,12 @@ class _Pass:
         )
 
     def _note(self, chosen: Mapping[str, Region], source: str, condition: bool | str) -> None:
-        base = source
         for target, region in chosen.items():
-            self.on[target] = base
+            self.on[target] = source
             self.facts.regions[target] = region
-            self.last[base] = max(self.last[base], self.last[target])
+            self.last[source] = max(self.last[source], self.last[target])
         if isinstance(condition, str):
-            self.given.setdefault(base, []).append(condition)
+            self.given.setdefault(source, []).append(condition)
 
     def place(self, array: str) -> str:
         """The array in whose place a view, or what it is a view of, is."""
@@ -371,10 +370,9 @@ def _same_points(step: Any, out: Access, read: Access) -> bool:
     """Whether a kernel reads an operand before it writes another, along the same axes."""
     kernel: Kernel = step.kernel
     a, b = step.operands[out.operand], step.operands[read.operand]
-    along = [[bound.axes[i] for i in range(len(kernel.axes))] for bound in (a, b)]
     moves = [
-        [None if i is None else use.region.moves[i][0] for i in axes]
-        for axes, use in zip(along, (out, read), strict=True)
+        [None if i is None else use.region.moves[i][0] for i in bound.axes]
+        for bound, use in ((a, out), (b, read))
     ]
     names = kernel.operands[read.operand].name, kernel.operands[out.operand].name
     return moves[0] == moves[1] and None not in moves[0] and memory.loads_first(kernel, *names)

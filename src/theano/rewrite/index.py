@@ -14,7 +14,7 @@ from theano.ops.index_advanced import Layout
 from theano.rewrite.build import (
     nonnegative,
     owner_of,
-    same_dtype,
+    same_kind,
     same_pattern,
     t,
 )
@@ -290,8 +290,8 @@ def local_subtensor_inc_subtensor(node: Apply) -> Result:
         return None
     if written.inputs[2:] != node.inputs[1:]:
         return None
-    result = same_dtype(written.inputs[1], node.outputs[0])
-    return [result] if result is not None and same_pattern(result, node.outputs[0]) else None
+    result = same_kind(written.inputs[1], node.outputs[0])
+    return None if result is None else [result]
 
 
 def _zero_base(node: Apply | None) -> bool:
@@ -363,8 +363,8 @@ def local_adv_sub1_adv_inc_sub1(node: Apply) -> Result:
         return None
     if len(np.unique(values)) < values.size:
         return None
-    result = same_dtype(y, node.outputs[0])
-    return [result] if result is not None and same_pattern(result, node.outputs[0]) else None
+    result = same_kind(y, node.outputs[0])
+    return None if result is None else [result]
 
 
 # writing -----------------------------------------------------------------------------------------

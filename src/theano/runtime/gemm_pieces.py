@@ -128,10 +128,9 @@ class GemmPieces:
         last = (f.binary("sub", "%k", 1), f.binary("sub", "%cols", 1))
 
         def turned() -> None:
-            if self.masks:
-                stops = ("%k", "%cols")
-            else:
-                stops = tuple(f.binary("and", n, -self.lanes) for n in ("%k", "%cols"))  # type: ignore[assignment]
+            stops = ["%k", "%cols"]
+            if not self.masks:
+                stops = [f.binary("and", n, -self.lanes) for n in stops]
             f.each(0, stops[0], self.lanes, lambda p: f.each(
                 0, stops[1], self.lanes, lambda j: self._turn(f, p, j, last)))  # fmt: skip
             if not self.masks:

@@ -47,18 +47,14 @@ class Recipe:
         Symbols whose addresses are wanted.
     text
         Writes the module, which takes a while for some.
-    imports
-        Addresses that the module needs whatever its text says.
     bind
-        ``bind(helpers, late)``: the addresses of what a text with these `Text.helpers` and
-        `Text.late` imports, other libraries and ``imports`` included.
+        The addresses of all that a text imports, other libraries included.
     """
 
     name: str
     exports: tuple[str, ...]
     text: Callable[[], Text]
-    imports: Mapping[str, int]
-    bind: Callable[[Sequence[str], Sequence[str]], dict[str, int]]
+    bind: Callable[[Text], dict[str, int]]
 
 
 class Compiler(Protocol):
@@ -183,13 +179,12 @@ class Support:
         imports: Mapping[str, int] | None = None,
     ) -> dict[str, int]:  # fmt: skip
         name = f"{group} {self._target} {self._blas and self._blas.identity()}"
-        fixed = imports or {}
 
-        def bind(helpers: Sequence[str], late: Sequence[str]) -> dict[str, int]:
-            cells = {f"{symbol}.late": self.late(symbol) for symbol in late}
-            return {**self.symbols(helpers), **fixed, **cells}
+        def bind(text: Text) -> dict[str, int]:
+            cells = {f"{symbol}.late": self.late(symbol) for symbol in text.late}
+            return {**self.symbols(text.helpers), **(imports or {}), **text.imports, **cells}
 
-        module = self._compiler(Recipe(name, tuple(exports), text, fixed, bind))
+        module = self._compiler(Recipe(name, tuple(exports), text, bind))
         leak(module)
         return dict(module.addresses)
 

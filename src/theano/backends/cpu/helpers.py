@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from theano.backends.cpu import compiler
 from theano.runtime import blas, mt19937, stamp, support
+from theano.runtime.routines.base import Text
 
 if TYPE_CHECKING:
     from theano.backends.cpu.compiler import NativeModule
     from theano.runtime.cache import ObjectCache
-    from theano.runtime.routines.base import Text
 
 _lock = threading.RLock()
 _made: dict[bool, support.Support] = {}
@@ -62,16 +62,19 @@ def _new(
 
 def _make(cache: ObjectCache | None, recipe: support.Recipe, /) -> NativeModule:
     """A helper library with good code."""
-    known = recall(cache, recipe, "good")
-    if known is not None:
-        found = stored(cache, recipe, known)
-        if found is not None:
-            return found
+    found = good(cache, recipe)
+    if found is not None:
+        return found
     text = recipe.text()
-    imports = {**text.imports, **recipe.bind(text.helpers, text.late)}
-    made = compiler.compile_module(text.ir, recipe.exports, imports, cache=cache)
+    made = compiler.compile_module(text.ir, recipe.exports, recipe.bind(text), cache=cache)
     note(cache, recipe, "good", made.key, text)
     return made
+
+
+def good(cache: ObjectCache | None, recipe: support.Recipe) -> NativeModule | None:
+    """The library with good code, if the disk has it and a note that says so."""
+    known = recall(cache, recipe, "good")
+    return None if known is None else stored(cache, recipe, known)
 
 
 def stored(cache: ObjectCache | None, recipe: support.Recipe, known: Known) -> NativeModule | None:
@@ -90,7 +93,7 @@ def recall(cache: ObjectCache | None, recipe: support.Recipe, tier: str) -> Know
         case {"key": str() as key, "helpers": [*helpers], "late": [*late]} if all(
             type(symbol) is str for symbol in (*helpers, *late)
         ):
-            return Known(key, recipe.bind(helpers, late))
+            return Known(key, recipe.bind(Text("", tuple(helpers), late=tuple(late))))
     return None
 
 

@@ -104,22 +104,20 @@ def helpers(cache: ObjectCache | None, quick: bool) -> Support:
 
 def _helper(cache: ObjectCache | None, recipe: Recipe, /) -> NativeModule:
     """A helper library: that of the second tier if the disk cache has it."""
-    good = libraries.recall(cache, recipe, "good")
-    found = None if good is None else libraries.stored(cache, recipe, good)
+    found = libraries.good(cache, recipe)
     if found is not None:
         return found
     known = libraries.recall(cache, recipe, "quick")
     found = None if known is None else _stored(cache, recipe, known)
     if found is None:
         text = recipe.text()
-        imports = {**text.imports, **recipe.bind(text.helpers, text.late)}
-        known = libraries.Known(compiler.module_key(text.ir), imports)
+        known = libraries.Known(compiler.module_key(text.ir), recipe.bind(text))
         found = libraries.stored(cache, recipe, known)
         if found is not None:
             return found
         found = _stored(cache, recipe, known)
         if found is None:
-            found = _quick(text.ir, b"", recipe.exports, imports, known.key, cache)
+            found = _quick(text.ir, b"", recipe.exports, known.imports, known.key, cache)
         libraries.note(cache, recipe, "quick", known.key, text)
     found.level = 0
     _worker.schedule(None)

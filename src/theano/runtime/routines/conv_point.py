@@ -9,6 +9,7 @@ adds up the products of results' gradients [filters x positions] with cells, ima
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from theano.runtime.routines.base import Text, Writer
@@ -61,34 +62,52 @@ class PointwiseText(EndText):
             step = f.binary("mul", step, extent)
         return line
 
+    def _image(self, f: Writer, n: str, first: Sequence[str]) -> tuple[str, str]:
+        """Where the cells and the results of an image are, from a channel and a filter on."""
+        x, y = (
+            f.place(f.pointer(array), (n, f.stride(array, 0)), (number, f.stride(array, 1)))
+            for array, number in zip((self.x, self.y), first, strict=True)
+        )
+        return x, y
+
+    def _lines(
+        self, f: Writer, tight: str, places: tuple[str, str],
+        whole: Callable[[str, str], None], line: Callable[[str, str, str, str], None],
+    ) -> None:  # fmt: skip
+        """Do something with all positions, or (where they lie apart) with each line of them."""
+
+        def one(a: str, b: str) -> None:
+            x, y = (
+                f.place(base, (a, f.stride(array, 2)), (b, f.stride(array, 3)))
+                for array, base in zip((self.x, self.y), places, strict=True)
+            )
+            line(x, y, a, b)
+
+        high, deep = (f.dim(self.y, axis) for axis in (2, 3))
+        f.when(
+            tight,
+            lambda: whole(*places),
+            lambda: f.each(0, high, 1, lambda a: f.each(0, deep, 1, lambda b: one(a, b))),
+        )
+
     def _unit(self) -> str:
         """Units: (image, group)."""
         f = self.part("images")
         batch, groups, filters, channels = self.gets(f, "N G O C")
         tight = f.both(self._tight(f, self.x), self._tight(f, self.y))
         last = f.op(f"alloca {self.vector}, align 64")
-        extents = [f.dim(self.y, axis) for axis in (2, 3, 4)]
 
         def one(unit: str) -> None:
             n, g = (f.binary(op, unit, groups) for op in ("udiv", "urem"))
             w = f.place(self.pointer(f, "kernels"), (g, self.get(f, "group")))
-            x, y = (
-                f.place(f.pointer(a), (n, f.stride(a, 0)), (f.binary("mul", g, c), f.stride(a, 1)))
-                for a, c in ((self.x, channels), (self.y, filters))
-            )
-
-            def line(a: str, b: str) -> None:
-                cells, results = (
-                    f.place(base, (a, f.stride(array, 2)), (b, f.stride(array, 3)))
-                    for array, base in ((self.x, x), (self.y, y))
-                )
-                self._product(f, g, (w, cells, results), extents[2], last, whole=False)
-
-            f.when(
-                tight,
-                lambda: self._product(f, g, (w, x, y), self.get(f, "P"), last, whole=True),
-                lambda: f.each(0, extents[0], 1, lambda a: f.each(
-                    0, extents[1], 1, lambda b: line(a, b))),
+            first = [f.binary("mul", g, count) for count in (channels, filters)]
+            places = self._image(f, n, first)
+            points = self.get(f, "P")
+            self._lines(
+                f, tight, places,
+                lambda x, y: self._product(f, g, (w, x, y), points, last, whole=True),
+                lambda x, y, a, b: self._product(
+                    f, g, (w, x, y), f.dim(self.y, 4), last, whole=False),
             )  # fmt: skip
 
         f.each(*f.range(f.binary("mul", batch, groups)), 1, one)
@@ -208,32 +227,22 @@ class PointWeightsText(PointwiseText):
         batch, groups = f.dim(self.y, 0), f.dim(self.w, 0)
         filters, channels = f.dim(self.w, 1), f.dim(self.w, 2)
         extents = [f.dim(self.y, axis) for axis in (2, 3, 4)]
+        points = product(f, extents)
         tight = f.both(self._tight(f, self.x), self._tight(f, self.y))
 
         def one(g: str, o: str, n: str) -> None:
             count = f.smin(f.binary("sub", filters, o), together)
             w = f.place(f.pointer(self.w), (g, f.stride(self.w, 0)), (o, f.stride(self.w, 1)))
-            channel = f.binary("mul", g, channels)
-            filter_ = f.binary("add", f.binary("mul", g, filters), o)
-            x, y = (
-                f.place(f.pointer(a), (n, f.stride(a, 0)), (first, f.stride(a, 1)))
-                for a, first in ((self.x, channel), (self.y, filter_))
-            )
+            first = f.binary("mul", g, channels), f.binary("add", f.binary("mul", g, filters), o)
+            steps = (self._elements(f, self.y, 4), self._elements(f, self.x, 4))
 
-            def line(a: str, b: str) -> None:
-                cells, results = (
-                    f.place(base, (a, f.stride(array, 2)), (b, f.stride(array, 3)))
-                    for array, base in ((self.x, x), (self.y, y))
-                )
+            def line(x: str, y: str, a: str, b: str) -> None:
                 number = f.binary("or", n, f.binary("or", a, b))
-                steps = (self._elements(f, self.y, 4), self._elements(f, self.x, 4))
-                self._add(f, (w, cells, results), (count, extents[2]), number, steps)
+                self._add(f, (w, x, y), (count, extents[2]), number, steps)
 
-            f.when(
-                tight,
-                lambda: self._add(f, (w, x, y), (count, product(f, extents)), n, ("1", "1")),
-                lambda: f.each(0, extents[0], 1, lambda a: f.each(
-                    0, extents[1], 1, lambda b: line(a, b))),
+            self._lines(
+                f, tight, self._image(f, n, first),
+                lambda x, y: self._add(f, (w, x, y), (count, points), n, ("1", "1")), line,
             )  # fmt: skip
 
         row = f.smax(f.binary("mul", channels, self.size), 1)
