@@ -57,7 +57,7 @@ $(VENV)/tour.stamp: pyproject.toml | $(VENV)/bin/pip
 
 $(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/pip
 	@echo 'Installing theano and what its tests need into $(VENV) ...'
-	@$(PIP) -e '.[test,opencl,plot]'
+	@$(PIP) -e '.[test,opencl,einsum,plot]'
 	@$(PIP) --no-deps $(DIGITS)
 	@touch $@
 
