@@ -144,6 +144,23 @@ def test_logistic_regression_step(device: Device) -> None:
             np.testing.assert_allclose(v.get_value(), want, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("extents", [(20, 10), (70, 33), (0, 3), (3, 0)])
+def test_a_penalty_on_the_weights_of_a_product(device: Device, extents: tuple[int, int]) -> None:
+    x = T.fmatrix("x")
+    start = rng().normal(size=extents).astype("float32")
+    w = theano.shared(start)
+    cost = T.tanh(T.dot(x, w)).sum() + np.float32(0.5) * T.sqr(w).sum()
+    update = w - np.float32(0.1) * T.grad(cost, w)
+    f = on_device(device, [x], [cost], [(w, update)])
+    data = rng().normal(size=(6, extents[0])).astype("float32")
+    for _ in range(3):
+        now = w.get_value()
+        wanted = np.tanh(data @ now).sum() + 0.5 * np.square(now).sum()
+        np.testing.assert_allclose(f(data)[0], wanted, rtol=1e-4)
+        slope = data.T @ (1 - np.tanh(data @ now) ** 2) + now
+        np.testing.assert_allclose(w.get_value(), now - 0.1 * slope, rtol=1e-4, atol=1e-5)
+
+
 def test_a_failed_step_stores_nothing_and_calls_back(device: Device) -> None:
     inputs, cost, updates = softmax_regression()
     lowered = lower(inputs, [cost], updates)

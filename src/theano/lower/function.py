@@ -23,6 +23,7 @@ from theano.lower import (
     memory,
     scatter,
     scatter_folds,
+    squares,
 )
 from theano.lower import program as pg
 from theano.lower.context import Context
@@ -147,15 +148,24 @@ class Lowering:
         return Lowered(program, tuple(self.shared), origins=tuple(self.low.origins))
 
     def _ended(self, steps: list[pg.Step], results: list[pg.Result]) -> list[pg.Step]:
-        """Convolutions with the biases behind them (what a call is for says `origins`), results of
-        loops in the places of sequences."""
+        """Convolutions with the biases behind them, products with sums of squares (what a call is
+        for says `origins`), results of loops in the places of sequences."""
         ends = conv_ends.find(steps, results) if self.fuse else []
         nodes = {id(step): found for step, found in self.low.origins} if ends else {}
         for end in ends:
             of = (*nodes.get(id(steps[end.call]), ()), *nodes.get(id(steps[end.launch]), ()))
             self.low.origins.append((end.both, of))
         found = list(conv_ends.joined(steps, ends))
+        if self.fuse:
+            found = self._with_squares(found)
         return loop_rows.over_sequences(found, results) if self.donate else found
+
+    def _with_squares(self, steps: list[pg.Step]) -> list[pg.Step]:
+        found, rides = squares.ride(steps, self.low.params)
+        nodes = {id(step): of for step, of in self.low.origins} if rides else {}
+        for launch, call, both in rides:
+            self.low.origins.append((both, (*nodes.get(id(launch), ()), *nodes.get(id(call), ()))))
+        return found
 
     # the bodies of loops -------------------------------------------------------------------------
 

@@ -179,8 +179,9 @@ class Launch:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A library function. ``gemm``: arrays (C, A, B), scalars (alpha, beta): C = alpha A B + beta C
-    (A, B of rank 2 with any strides; C has unit column stride). ``copy``: arrays (out, in). Any
-    other name is a routine (``runtime/routines``).
+    (A, B of rank 2 with any strides; C has unit column stride). ``gemm_squares``: arrays
+    (C, S, A, B), and S becomes the sum of the squares of what C was. ``copy``: arrays (out, in).
+    Any other name is a routine (``runtime/routines``).
 
     The first ``writes`` arrays are written. ``out`` names the int64 register of the number that a
     routine gives, or is empty.

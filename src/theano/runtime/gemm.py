@@ -3,6 +3,8 @@
 ``void th_{s,d}gemm(i64 m, i64 n, i64 k, T alpha, ptr A, i64 sA0, i64 sA1, ptr B, i64 sB0,
 i64 sB1, T beta, ptr C, i64 sC0, i64 sC1)`` computes ``C = alpha A B + beta C`` with strides in
 elements. ``beta == 0`` never reads C. Large products are split over the pool.
+``th_{s,d}gemm_squares`` has one parameter more, a pointer to a float64: the sum of the squares of
+what C was is stored there, unless it is null. It is a library of its own.
 
 Own loops serve what a general BLAS is slow at (few rows or columns, matrix times vector) and,
 where the BLAS at hand does not use the widest vectors of the processor, everything else as well.
@@ -46,6 +48,7 @@ class _Block:
     cols: str
     deep: str
     beta: str
+    squares: str
     places: tuple[str, str, str]
 
 
@@ -62,13 +65,16 @@ class GemmText(GemmChoice):
         Library to call for large products, or None.
     brief
         Write fewer register tiles: the same results from a text that is compiled sooner.
+    squares
+        Write ``th_{s,d}gemm_squares``.
     """
 
     def __init__(
-        self, letter: str, target: Target, blas: Blas | None, *, brief: bool = False
-    ) -> None:
-        super().__init__(letter, target, brief=brief)
-        self.exports = (f"th_{letter}gemm",)
+        self, letter: str, target: Target, blas: Blas | None, *, brief: bool = False,
+        squares: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(letter, target, brief=brief, squares=squares)
+        self.exports = (f"th_{letter}gemm{'_squares' * squares}",)
         self.blas = blas if blas is not None and self._prefer(blas, target) else None
 
     @staticmethod
@@ -88,8 +94,11 @@ class GemmText(GemmChoice):
         parts += [self._direct(), self._packed(), self._dots_driver()]
         parts += [self._core(), self._serial()]
         parts += [self._chunk(), self._entry()]
+        if self.squares:
+            head, call = self._head(self.exports[0]), self._call("product")
+            parts.append(self._squares_entry(head, call))
         if self.blas is not None:
-            parts.append(gemm_blas.text(self.blas, self.letter, self.kind))
+            parts.append(gemm_blas.text(self.blas, self.kind, self._also()))
         return "\n".join(parts)
 
     def _declarations(self) -> str:
@@ -215,7 +224,8 @@ class GemmText(GemmChoice):
                 deep = f.smin(f.binary("sub", "%k", p0), DEPTH)
                 first = f.op(f"icmp eq i64 {p0}, 0")
                 beta = f.op(f"select i1 {first}, {self.kind} %beta, {self.kind} 1.0")
-                block = _Block((j0, p0), cols, deep, beta, (in_place, to_a, to_b))
+                squares = f.op(f"select i1 {first}, ptr %squares, ptr null") if self.squares else ""
+                block = _Block((j0, p0), cols, deep, beta, squares, (in_place, to_a, to_b))
                 self._row_block(f, block, "0")
                 f.each(_MC, "%m", _MC, lambda i0: self._row_block(f, block, i0))
 
@@ -256,7 +266,7 @@ class GemmText(GemmChoice):
             c = f.at(self.kind, "%C", f.binary("add", line, column))
             f.do(self._tile_call(
                 "panel", use, packed, width, c, here, rows=rows, deep=deep, strides=(a0, a1),
-                beta=block.beta, ahead=ahead))  # fmt: skip
+                beta=block.beta, ahead=ahead, squares=block.squares))  # fmt: skip
 
         f.each(0, cols, 2 * self.lanes, panel)
 
@@ -320,10 +330,10 @@ class GemmText(GemmChoice):
     # ------------------------------------------------------------------ threads
 
     def _context_type(self) -> str:
-        return "{ " + ", ".join(["i64"] * len(_FIELDS) + [self.kind] * 2) + " }"
+        return "{ " + ", ".join(["i64"] * len(_FIELDS) + [self.kind] * 2 + ["ptr"]) + " }"
 
     def _field(self, f: Function, name: str) -> str:
-        index = (*_FIELDS, "alpha", "beta").index(name)
+        index = (*_FIELDS, "alpha", "beta", "squares").index(name)
         return f.op(f"getelementptr {self._context_type()}, ptr %ctx, i32 0, i32 {index}")
 
     def _chunk(self) -> str:
@@ -347,6 +357,11 @@ class GemmText(GemmChoice):
         value["B"] = f.at(self.kind, value["B"], f.binary("mul", j, value["sB1"]))
         c = f.binary("add", f.binary("mul", i, value["sC0"]), f.binary("mul", j, value["sC1"]))
         value["C"] = f.at(self.kind, value["C"], c)
+        if self.squares:
+            base = f.op(f"load ptr, ptr {self._field(f, 'squares')}")
+            own = f.at(self.sums, base, "%index")
+            none = f.op(f"icmp eq ptr {base}, null")
+            f.do(f"%squares = select i1 {none}, ptr null, ptr {own}")
         f.do(self._call("serial", {name: value[name] for name in _FIELDS[:12]}))
         f.do("ret void")
         return f.text()
@@ -357,19 +372,23 @@ class GemmText(GemmChoice):
         wanted = f.smin(most, f.smax(f.binary("sdiv", work, _PARALLEL_WORK // 2), 1))
         columns = f.both(f.op("icmp sge i64 %n, %m"), f.op(f"icmp sgt i64 %n, {4 * self.lanes}"))
         size = f.op(f"select i1 {columns}, i64 %n, i64 %m")
-        grain = f.op(f"select i1 {columns}, i64 {2 * self.lanes}, i64 {self.row_tiles[2][0]}")
+        grain = f.op(f"select i1 {columns}, i64 {2 * self.lanes}, i64 {self.grain}")
         share = f.binary("sdiv", f.binary("add", size, f.binary("sub", wanted, 1)), wanted)
         pieces = f.binary("sdiv", f.binary("add", share, f.binary("sub", grain, 1)), grain)
         step = f.binary("mul", pieces, grain)
         return columns, size, step
 
     def _entry(self) -> str:
-        head = self._head(self.exports[0]).replace("internal ", "")
-        f = Function(head)
+        head = self._head("product" if self.squares else self.exports[0])
+        f = Function(head if self.squares else head.replace("internal ", ""))
         empty = f.op("icmp slt i64 %m, 1")
         f.leave_if(f.op(f"or i1 {empty}, {f.op('icmp slt i64 %n, 1')}"))
-        scale = f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
-        f.leave_if(f.op("icmp slt i64 %k, 1"), lambda: f.do(scale))
+
+        def scale() -> None:
+            self._squares_before(f)
+            f.do(f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)")
+
+        f.leave_if(f.op("icmp slt i64 %k, 1"), scale)
         work = f.binary("mul", f.binary("mul", "%m", "%n"), "%k")
         slot = f.at("i64", "@th_pool", _WORKERS_SLOT)
         workers = f.op(f"load atomic i64, ptr {slot} monotonic, align 8")
@@ -401,6 +420,10 @@ class GemmText(GemmChoice):
         for name in ("alpha", "beta"):
             f.do(f"store {self.kind} %{name}, ptr {self._field(f, name)}")
         chunks = f.binary("sdiv", f.binary("add", size, f.binary("sub", step, 1)), step)
-        run(f"call void @th_parallel(ptr @th_pool, ptr @chunk, ptr %ctx, i64 {chunks})")
+        call = f"call void @th_parallel(ptr @th_pool, ptr @chunk, ptr %ctx, i64 {chunks})"
+        if self.squares:
+            self._squares_of_chunks(f, chunks, self._field(f, "squares"), lambda: run(call))
+        else:
+            run(call)
         f.do("ret void")
         return f.text()

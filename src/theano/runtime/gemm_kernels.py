@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from theano.core.record import dataclass
-from theano.runtime.gemm_pieces import GemmPieces
+from theano.runtime.gemm_squares import GemmSquares
 from theano.runtime.irtext import Function
 
 if TYPE_CHECKING:
@@ -25,16 +25,18 @@ class _Tile:
     vectors: int
 
 
-class GemmKernels(GemmPieces):
+class GemmKernels(GemmSquares):
     """Writes the internal functions that the drivers in `theano.runtime.gemm` call."""
 
-    def __init__(self, letter: str, target: Target, *, brief: bool) -> None:
-        super().__init__(letter, target, brief=brief)
+    def __init__(self, letter: str, target: Target, *, brief: bool, squares: bool) -> None:
+        super().__init__(letter, target, brief=brief, squares=squares)
         many = target.vector_registers >= 32
         self.row_tiles: dict[int, tuple[int, ...]] = {
             2: (12, 10, 8, 4, 2, 1) if many else (6, 4, 2, 1),
             1: (8, 4, 1),
         }
+        # Rows of a chunk are a multiple of this, in both tiers.
+        self.grain = self.row_tiles[2][0]
         if brief:  # an element's sum does not depend on the tile that it is in
             self.row_tiles = {2: (8, 4, 2, 1) if many else (4, 2, 1), 1: (4, 1)}
         self.wide = 8 if many else 6
@@ -49,6 +51,7 @@ class GemmKernels(GemmPieces):
         parts = [self._kernel(tile) for tile in tiles]
         parts += [self._rows(vectors) for vectors in self.row_tiles]
         parts += [self._write_back(), self._pack(), self._finish_dots()]
+        parts += [self._add_squares()] * self.squares
         return [*parts, *map(self._dots, self.dot_columns)]
 
     # ------------------------------------------------------------------ register tiles
@@ -58,7 +61,7 @@ class GemmKernels(GemmPieces):
         return (
             f"internal void @{name}(i64 %m, i64 %k, ptr %A, i64 %sA0, i64 %sA1, ptr %B, i64 %ldb, "
             f"{kind} %alpha, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1, i64 %cols, "
-            "ptr %ahead, i64 %sAhead)"
+            f"ptr %ahead, i64 %sAhead{self._also()})"
         )
 
     def _kernel(self, tile: _Tile) -> str:
@@ -124,7 +127,7 @@ class GemmKernels(GemmPieces):
                 self._store_vector(f, value, buffer, number * self.lanes)
             f.do(
                 f"call void @write_back(i64 {tile.rows}, i64 %cols, ptr {buffer}, i64 {width}, "
-                f"{self.kind} %alpha, {self.kind} %beta, ptr {c}, i64 %sC0, i64 %sC1)"
+                f"{self.kind} %alpha, {self.kind} %beta, ptr {c}, i64 %sC0, i64 %sC1{self._also()})"
             )
 
         if tile.rows < _OFTEN:
@@ -134,9 +137,11 @@ class GemmKernels(GemmPieces):
         whole = unit if narrow else f.both(unit, f.op(f"icmp eq i64 %cols, {width}"))
         writes = f.both(whole, f.op(f"fcmp oeq {self.kind} %beta, 0.0"))
 
+        squares = self._squares_of_tiles(f) if self.squares else ""
+
         def straight(sums: Sequence[str], c: str) -> None:
             def rows(old: str) -> None:
-                self._to_rows(f, tile, sums, (c, narrow), (alpha, old))
+                self._to_rows(f, tile, sums, (c, narrow), (alpha, old), squares)
 
             f.when(writes, lambda: rows(""), lambda: f.when(
                 whole, lambda: rows(beta), lambda: through_memory(sums, c)))  # fmt: skip
@@ -155,12 +160,16 @@ class GemmKernels(GemmPieces):
 
     def _to_rows(
         self, f: Function, tile: _Tile, sums: Sequence[str], place: tuple[str, str],
-        factors: tuple[str, str],
+        factors: tuple[str, str], squares: str,
     ) -> None:  # fmt: skip
         """``C = alpha tile + beta C`` (no beta: ``alpha tile``) for a whole tile, as `_write_back`
         computes it."""
         (c, narrow), (alpha, beta) = place, factors
+        before: list[list[str]] = []
+        adds = bool(squares and beta)
+        kept = f.op(f"load {self.sums}, ptr {squares}, align 8") if adds else ""
         for r in range(tile.rows):
+            before.append([])
             row = f.at(self.kind, c, f.binary("mul", "%sC0", r))
             for v in range(tile.vectors):
                 total = sums[r * tile.vectors + v]
@@ -169,6 +178,7 @@ class GemmKernels(GemmPieces):
                 if beta:
                     old = self._masked_load(f, at, part) if part else (
                         self._load_vector(f, at, 0))  # fmt: skip
+                    before[-1].append(old)
                     scaled = f.op(f"fmul {self.vector} {beta}, {old}")
                     value = self._fused(f, self.vector, alpha, total, scaled)
                 else:
@@ -177,13 +187,20 @@ class GemmKernels(GemmPieces):
                     self._masked_store(f, value, at, part)
                 else:
                     self._store_vector(f, value, at, 0)
+            if adds and (len(before) == self.together or r == tile.rows - 1):
+                kept, before = self._added(f, kept, before), []
+        if adds:
+            f.do(f"store {self.sums} {kept}, ptr {squares}, align 8")
 
     def _write_back(self) -> str:
         """Write ``C = alpha tile + beta C``; vectors where rows of C are contiguous."""
         f = Function(
             "internal void @write_back(i64 %rows, i64 %cols, ptr %tile, i64 %width, "
-            f"{self.kind} %alpha, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+            f"{self.kind} %alpha, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1{self._also()})"
         )
+        if self.squares:
+            f.do("call void @add_squares(i64 %rows, i64 %cols, ptr %C, i64 %sC0, i64 %sC1, "
+                 "ptr %squares)")  # fmt: skip
         fresh = f.op(f"fcmp oeq {self.kind} %beta, 0.0")
         unit = f.op("icmp eq i64 %sC1, 1")
         alpha, beta = self._splat(f, "%alpha"), self._splat(f, "%beta")
@@ -261,14 +278,14 @@ class GemmKernels(GemmPieces):
     def _tile_call(
         self, name: str, a: str, b: str, ldb: str, c: str, cols: str, *, rows: str = "%m",
         deep: str = "%k", strides: tuple[str, str] = ("%sA0", "%sA1"), beta: str = "%beta",
-        ahead: tuple[str, str] | None = None,
+        ahead: tuple[str, str] | None = None, squares: str = "%squares",
     ) -> str:  # fmt: skip
         kind = self.kind
         following, distance = ahead or (c, "%sC0")
         return (
             f"call void @{name}(i64 {rows}, i64 {deep}, ptr {a}, i64 {strides[0]}, "
             f"i64 {strides[1]}, ptr {b}, i64 {ldb}, {kind} %alpha, {kind} {beta}, ptr {c}, "
-            f"i64 %sC0, i64 %sC1, i64 {cols}, ptr {following}, i64 {distance})"
+            f"i64 %sC0, i64 %sC1, i64 {cols}, ptr {following}, i64 {distance}{self._also(squares)})"
         )
 
     # ------------------------------------------------------------------ dot products of rows

@@ -223,12 +223,14 @@ class Support:
         row, dtypes = found
         return self._compile(symbol, (symbol,), lambda: row.text(symbol, dtypes, self._target))
 
-    def _gemm(self, letter: str) -> Mapping[str, int]:
-        kernels = gemm.GemmText(letter, self._target, self._blas, brief=self._brief)
+    def _gemm(self, letter: str, squares: bool = False) -> Mapping[str, int]:
+        kernels = gemm.GemmText(
+            letter, self._target, self._blas, brief=self._brief, squares=squares
+        )
         helpers = ("th_parallel", "th_pool", "th_alloc", "th_free")
         return self._compile(
-            f"{letter}gemm", kernels.exports, lambda: Text(kernels.text(), helpers),
-            kernels.blas_imports(),
+            kernels.exports[0].removeprefix("th_"), kernels.exports,
+            lambda: Text(kernels.text(), helpers), kernels.blas_imports(),
         )  # fmt: skip
 
 
@@ -240,6 +242,8 @@ GROUPS: dict[str, Callable[[Support], Mapping[str, int]]] = {
     mt19937.GROUP: Support._mt19937,
     "sgemm": lambda self: self._gemm("s"),
     "dgemm": lambda self: self._gemm("d"),
+    "sgemm_squares": lambda self: self._gemm("s", squares=True),
+    "dgemm_squares": lambda self: self._gemm("d", squares=True),
 }
 
 SYMBOL_GROUP: dict[str, str] = {
@@ -253,4 +257,6 @@ SYMBOL_GROUP: dict[str, str] = {
     "th_copy": "copy",
     "th_sgemm": "sgemm",
     "th_dgemm": "dgemm",
+    "th_sgemm_squares": "sgemm_squares",
+    "th_dgemm_squares": "dgemm_squares",
 }

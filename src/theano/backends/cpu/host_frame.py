@@ -48,6 +48,12 @@ class Frame:
         self.entry: list[str] = []  # stack memory, made in the entry block
         self._seen_failures = 0
 
+    @cached_property
+    def squares(self) -> bool:
+        """Whether a product of the program also sums squares."""
+        calls = (step for step in pg.walk(self.program.steps) if isinstance(step, pg.Call))
+        return any(call.function == "gemm_squares" for call in calls)
+
     # ------------------------------------------------------------------ memory of the frame
 
     def stack(self, kind: str, count: int, initial: str = "") -> str:

@@ -21,6 +21,26 @@ def _elements(frame: Frame, stride: str, size: int) -> str:
 
 
 def _gemm(frame: Frame, arrays: tuple[Array, ...], scalars: tuple[pg.Arg, ...]) -> None:
+    # One library does for a function: that with squares where one product needs them.
+    also = [("ptr", "null")] if frame.squares else []
+    _product(frame, arrays, scalars, also)
+
+
+def _gemm_squares(frame: Frame, arrays: tuple[Array, ...], scalars: tuple[pg.Arg, ...]) -> None:
+    out, squares, a, b = arrays
+    total = frame.stack("double", 1)
+    _product(frame, (out, a, b), scalars, [("ptr", total)])
+    value = frame.e.emit(f"load double, ptr {total}")
+    _, kind = _LETTER[squares.dtype]
+    if kind == "float":
+        value = frame.e.emit(f"fptrunc double {value} to float")
+    frame.e.do(f"store {kind} {value}, ptr {squares.pointer}")
+
+
+def _product(
+    frame: Frame, arrays: tuple[Array, ...], scalars: tuple[pg.Arg, ...],
+    also: list[tuple[str, str]],
+) -> None:  # fmt: skip
     out, a, b = arrays
     letter, kind = _LETTER[out.dtype]
     size = memory.itemsize(out.dtype)
@@ -34,7 +54,8 @@ def _gemm(frame: Frame, arrays: tuple[Array, ...], scalars: tuple[pg.Arg, ...]) 
     work = frame.f.i64("mul", frame.f.i64("mul", m, n), k)
     # A multiply-add costs less than a statement of a kernel.
     estimate = frame.e.emit(f"sdiv i64 {work}, {_GEMM_WEIGHT}")
-    frame.unlocked(estimate, lambda: _ignore(frame.helper(f"th_{letter}gemm", "void", *args)))
+    name = f"th_{letter}gemm{'_squares' * bool(also)}"
+    frame.unlocked(estimate, lambda: _ignore(frame.helper(name, "void", *args, *also)))
 
 
 def _copy(frame: Frame, arrays: tuple[Array, ...], scalars: tuple[pg.Arg, ...]) -> None:
@@ -77,4 +98,4 @@ def _ignore(value: str) -> None:
     del value
 
 
-LIBRARY: dict[str, Spelling] = {"gemm": _gemm, "copy": _copy}
+LIBRARY: dict[str, Spelling] = {"gemm": _gemm, "gemm_squares": _gemm_squares, "copy": _copy}

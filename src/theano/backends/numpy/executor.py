@@ -252,11 +252,19 @@ def _gemm(arrays: list[Any], scalars: list[Any]) -> None:
     out[...] = alpha * product if beta == 0 else alpha * product + beta * out
 
 
+def _gemm_squares(arrays: list[Any], scalars: list[Any]) -> None:
+    out, squares, a, b = arrays
+    squares[...] = np.square(out.astype("float64")).sum()
+    _gemm([out, a, b], scalars)
+
+
 def _copy(arrays: list[Any], scalars: list[Any]) -> None:
     arrays[0][...] = arrays[1]
 
 
-LIBRARY: dict[str, Callable[[list[Any], list[Any]], None]] = {"gemm": _gemm, "copy": _copy}
+LIBRARY: dict[str, Callable[[list[Any], list[Any]], None]] = {
+    "gemm": _gemm, "gemm_squares": _gemm_squares, "copy": _copy,
+}  # fmt: skip
 
 
 def _call(program: pg.Program, step: Any, env: Env) -> None:

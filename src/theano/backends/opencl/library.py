@@ -74,6 +74,29 @@ def gemm(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any]) 
     batched_gemm(device, [_stacked(array) for array in arrays], scalars)
 
 
+def squares_kernel(dtype: str, sums: str) -> ir.Kernel:
+    """``out = sum(square(in))`` for a matrix, added in the dtype ``sums``."""
+    read, write = ir.Operand("i0", dtype, ("a0", "a1")), ir.Operand("o1", dtype, (), "out")
+    k = Builder()
+    value = k.load(read)
+    total = k.accumulate("add", k.cast(value * value, sums))
+    loop = ir.Stage("loop", tuple(k.statements))
+    k = Builder("f")
+    k.store(write, k.cast(k.value(total.name, sums), dtype))
+    stages = (loop, ir.Stage("each", tuple(k.statements)))
+    return ir.Kernel("squares", (), ("a0", "a1"), (read, write), (), stages)
+
+
+def gemm_squares(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any]) -> None:
+    """`gemm` for arrays (C, S, A, B); S becomes the sum of the squares of what C was."""
+    c, total, a, b = arrays
+    sums = "float64" if device.doubles else c.dtype
+    launcher = Launcher.alone(device, squares_kernel(c.dtype, sums))
+    bound = (Bound(c.buffer, c.offset, c.strides), Bound(total.buffer, total.offset, ()))
+    launcher.run(c.dims, bound, ())
+    gemm(device, (c, a, b), scalars)
+
+
 def _stacked(array: DeviceArray) -> DeviceArray:
     """A matrix as a batch of one."""
     return replace(array, dims=(1, 1, *array.dims), strides=(0, 0, *array.strides))
@@ -129,7 +152,8 @@ def copy(device: Device, arrays: Sequence[DeviceArray], scalars: Sequence[Any] =
 
 Function = Callable[[Device, Sequence[DeviceArray], Sequence[Any]], None]
 FUNCTIONS: Final[dict[str, Function]] = {
-    "gemm": gemm, "batched_gemm": batched_gemm, "product": product, "copy": copy,
+    "gemm": gemm, "gemm_squares": gemm_squares, "batched_gemm": batched_gemm,
+    "product": product, "copy": copy,
 }  # fmt: skip
 
 
