@@ -74,8 +74,7 @@ def imports() -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def code() -> bytes:
-    with compiler._llvm() as engine:
-        return compiler._generate(engine, TEXT, optimize=False, verify=True)
+    return compiler.generate(TEXT, verify=True)
 
 
 def results(addresses: dict[str, int]) -> list[float]:
@@ -179,8 +178,7 @@ def test_what_cannot_be_linked_goes_to_llvm(code: bytes, monkeypatch: pytest.Mon
 
 def test_the_projects_own_helpers_link() -> None:
     needed = memory.imports()
-    with compiler._llvm() as engine:
-        code = compiler._generate(engine, memory.memory_ir(), optimize=False, verify=True)
+    code = compiler.generate(memory.memory_ir(), verify=True)
     addresses, owner = elf.load(code, memory.EXPORTS, needed)
     alloc = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int64)(addresses["th_alloc"])
     free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(addresses["th_free"])

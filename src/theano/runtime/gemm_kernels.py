@@ -37,18 +37,21 @@ class GemmKernels(GemmSquares):
         }
         # Rows of a chunk are a multiple of this, in both tiers.
         self.grain = self.row_tiles[2][0]
-        if brief:  # an element's sum does not depend on the tile that it is in
-            self.row_tiles = {2: (8, 4, 2, 1) if many else (4, 2, 1), 1: (4, 1)}
         self.wide = 8 if many else 6
         # Accumulators of a block of dot products, and the numbers of columns it may have.
         self.dot_sums = 20 if many else 8
-        self.dot_columns = (5, 4, 2, 1) if many else (2, 1)
+        self.dot_columns: tuple[int, ...] = (5, 4, 2, 1) if many else (2, 1)
+        if brief:
+            # An element's sum does not depend on the tile that it is in. Larger ones gain nothing:
+            # quick code generation keeps their sums in memory. Sums of squares need pairs of rows.
+            self.row_tiles = {2: (4, 2, 1) if squares else (4, 1), 1: (4, 1)}
+            self.wide, self.dot_columns = 2, (1,)
 
     def kernels(self) -> list[str]:
         """Return the internal functions."""
         tiles = [_Tile(rows, v) for v, sizes in self.row_tiles.items() for rows in sizes]
         tiles.append(_Tile(1, self.wide))
-        parts = [self._kernel(tile) for tile in tiles]
+        parts = [self._kernel(tile) for tile in dict.fromkeys(tiles)]
         parts += [self._rows(vectors) for vectors in self.row_tiles]
         parts += [self._write_back(), self._pack(), self._finish_dots()]
         parts += [self._add_squares()] * self.squares

@@ -1,7 +1,8 @@
 """LLVM IR text in, linked native code out; object code is kept in the disk cache.
 
-llvmlite is imported at the first use. Modules name everything they need from outside as external
-symbols, so object code has no addresses in it and serves every process of the same machine type.
+LLVM is loaded at the first use: by `llvm.py` where that is enough, else by llvmlite. Modules name
+everything they need from outside as external symbols, so object code has no addresses in it and
+serves every process of the same machine type.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ import functools
 import hashlib
 import itertools
 import os
+import sys
 import threading
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from theano.backends.cpu import elf
+from theano.backends.cpu import elf, llvm
 from theano.backends.cpu.machine import HostFeatures, recalled, remember
 from theano.core.record import dataclass
 from theano.runtime import support
 from theano.runtime.pycfunction import redirect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from theano.runtime.cache import ObjectCache
 
@@ -39,7 +41,9 @@ background = threading.RLock()
 # Held while code of a module is replaced, or a built-in is made from an address in it.
 swapping = threading.Lock()
 _serial = itertools.count()
+_generators: list[_Generator] = []
 _engines: list[_Engine] = []
+_guarded: list[bool] = []
 _linked: weakref.WeakValueDictionary[str, NativeModule] = weakref.WeakValueDictionary()
 
 
@@ -97,8 +101,16 @@ class NativeModule:
 
 
 @dataclass(frozen=True, slots=True)
+class _Generator:
+    """What makes object code of a text, for every compilation of this process."""
+
+    host: HostFeatures
+    emit: Callable[[str, bool], bytes]  # a text, whether quickly
+
+
+@dataclass(frozen=True, slots=True)
 class _Engine:
-    """llvmlite objects shared by every compilation of this process."""
+    """llvmlite objects, for what a `_Generator` cannot do."""
 
     binding: Any
     machine: Any
@@ -121,8 +133,43 @@ def host_features() -> HostFeatures:
 
     LLVM is only asked (and imported) where an earlier process did not store its answer.
     """
-    found = None if _engines else recalled()
-    return _engine().host if found is None else found
+    found = None if _generators else recalled()
+    return _generator().host if found is None else found
+
+
+def _generator() -> _Generator:
+    if not _generators:
+        with _lock:
+            if not _generators:
+                _generators.append(_start_generator())
+    return _generators[0]
+
+
+def _start_generator() -> _Generator:
+    try:
+        library = llvm.open_library()
+    except (ImportError, OSError) as error:
+        raise _cannot_import(error) from error
+    except AttributeError:  # a function that is not there
+        library = None
+    if library is None:
+        engine = _engine()
+        return _Generator(engine.host, functools.partial(_emit_by_engine, engine))
+    try:
+        said = library.host()
+        machines = [library.machine(said, level) for level in (CODEGEN_LEVEL, 0)]
+    except RuntimeError as error:
+        raise CompilerUnavailableError(f"LLVM cannot run code here: {error}") from error
+    layout = library.data_layout(machines[0])
+    host = _host(said.triple, said.cpu, said.features, layout, said.version)
+    _guard_fork()
+    return _Generator(
+        host, lambda text, quick: library.object_code(machines[quick], _headed(host, text))
+    )
+
+
+def _cannot_import(error: Exception) -> CompilerUnavailableError:
+    return CompilerUnavailableError(f"llvmlite cannot be imported: {error}")
 
 
 @contextmanager
@@ -142,44 +189,47 @@ def _engine() -> _Engine:
 
 def _start_engine() -> _Engine:
     try:
-        import llvmlite
         from llvmlite import binding
     except (ImportError, OSError) as error:
-        raise CompilerUnavailableError(f"llvmlite cannot be imported: {error}") from error
+        raise _cannot_import(error) from error
     try:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         binding.check_jit_execution()
-        engine = _make_engine(binding, llvmlite.__version__)
+        engine = _make_engine(binding)
     except (RuntimeError, OSError, AttributeError) as error:
         raise CompilerUnavailableError(f"LLVM cannot run code here: {error}") from error
-    _guard_fork(binding)
+    _guard_fork()
     return engine
 
 
-def _guard_fork(binding: Any) -> None:
+def _guard_fork() -> None:
     """Let forks wait for LLVM: a child would inherit its locks in the locked state for ever.
 
     llvmlite's own lock is taken too, since objects of other users are disposed of at any time.
     """
-    if not hasattr(os, "register_at_fork"):
+    if _guarded or not hasattr(os, "register_at_fork"):
         return
-    inner = getattr(binding.ffi.lib, "_lock", None) or threading.RLock()
+    _guarded.append(True)
+    taken: list[Any] = []
 
     def before() -> None:
         background.acquire()
         _lock.acquire()
-        inner.__enter__()
+        inner = sys.modules.get("llvmlite.binding.ffi")
+        lock = getattr(getattr(inner, "lib", None), "_lock", None) or threading.RLock()
+        lock.__enter__()
+        taken.append(lock)
 
     def after() -> None:
-        inner.__exit__(None, None, None)
+        taken.pop().__exit__(None, None, None)
         _lock.release()
         background.release()
 
     os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
 
 
-def _make_engine(binding: Any, version: str) -> _Engine:
+def _make_engine(binding: Any) -> _Engine:
     triple = binding.get_process_triple()
     cpu = binding.get_host_cpu_name()
     features = binding.get_host_cpu_features().flatten()
@@ -197,14 +247,22 @@ def _make_engine(binding: Any, version: str) -> _Engine:
         return made
 
     target = target_machine()
-    vector_bytes, registers = _vector_unit(triple, set(features.split(",")))
-    host = HostFeatures(
-        triple=triple, cpu=cpu, features=features, data_layout=str(target.target_data),
-        vector_bytes=vector_bytes, vector_registers=registers,
-        llvm_version=".".join(map(str, binding.llvm_version_info)), llvmlite_version=version,
-    )  # fmt: skip
-    remember(host)
+    version = ".".join(map(str, binding.llvm_version_info))
+    host = _host(triple, cpu, features, str(target.target_data), version)
     return _Engine(binding, target, target_machine(0), linker, host)
+
+
+def _host(triple: str, cpu: str, features: str, layout: str, version: str) -> HostFeatures:
+    """The processor that LLVM describes; also stored for processes to come."""
+    import llvmlite
+
+    vector_bytes, registers = _vector_unit(triple, set(features.split(",")))
+    found = HostFeatures(
+        triple=triple, cpu=cpu, features=features, data_layout=layout, vector_bytes=vector_bytes,
+        vector_registers=registers, llvm_version=version, llvmlite_version=llvmlite.__version__,
+    )  # fmt: skip
+    remember(found)
+    return found
 
 
 def _vector_unit(triple: str, features: set[str]) -> tuple[int, int]:
@@ -228,8 +286,7 @@ def module_key(ir_text: str, optimize: bool = False) -> str:
 
 def generate(ir_text: str, quick: bool = False, verify: bool = False) -> bytes:
     """Return the object code of ``ir_text``; ``quick`` takes a fifth of the time (level 0)."""
-    with _llvm() as engine:
-        return _generate(engine, ir_text, optimize=False, verify=verify, quick=quick)
+    return _generate(ir_text, optimize=False, verify=verify, quick=quick)
 
 
 def compile_module(
@@ -270,8 +327,8 @@ def compile_module(
     stored = cache.get(key) if cache is not None and not verify else None
     module = None if stored is None else link_stored(stored, exports, imports, key)
     if module is None:
-        with _llvm() as engine:
-            code = _generate(engine, ir_text, optimize, verify)
+        with _lock:
+            code = _generate(ir_text, optimize, verify)
             module = link(code, exports, imports, key, from_cache=False)
         if cache is not None:
             cache.put(key, code)
@@ -314,9 +371,7 @@ def emit_assembly(ir_text: str, *, optimize: bool = False) -> str:
 
 def _parse(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> Any:
     binding = engine.binding
-    head = f'target triple = "{engine.host.triple}"\n'
-    head += f'target datalayout = "{engine.host.data_layout}"\n'
-    module = binding.parse_assembly(head + ir_text)
+    module = binding.parse_assembly(_headed(engine.host, ir_text))
     if verify:
         module.verify()
     if optimize:
@@ -327,14 +382,29 @@ def _parse(engine: _Engine, ir_text: str, optimize: bool, verify: bool) -> Any:
     return module
 
 
-def _generate(
-    engine: _Engine, ir_text: str, optimize: bool, verify: bool, quick: bool = False
+def _headed(host: HostFeatures, ir_text: str) -> str:
+    head = f'target triple = "{host.triple}"\ntarget datalayout = "{host.data_layout}"\n'
+    return head + ir_text
+
+
+def _emit_by_engine(
+    engine: _Engine, text: str, quick: bool, optimize: bool = False, verify: bool = False
 ) -> bytes:
+    machine = engine.quick if quick else engine.machine
+    made: bytes = machine.emit_object(_parse(engine, text, optimize, verify))
+    return made
+
+
+def _generate(ir_text: str, optimize: bool, verify: bool, quick: bool = False) -> bytes:
     """Object code; that of several parts in one piece."""
     parts = []
-    for cold, text in _split(ir_text):
-        machine = engine.quick if cold or quick else engine.machine
-        parts.append(machine.emit_object(_parse(engine, text, optimize and not cold, verify)))
+    with _lock:
+        for cold, text in _split(ir_text):
+            if optimize or verify:
+                how = (cold or quick, optimize and not cold, verify)
+                parts.append(_emit_by_engine(_engine(), text, *how))
+            else:
+                parts.append(_generator().emit(text, cold or quick))
     if len(parts) == 1:
         return bytes(parts[0])
     sizes = b"".join(len(part).to_bytes(8, "little") for part in parts)
