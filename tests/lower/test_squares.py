@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lower_checks import check
 
 import theano
@@ -146,3 +149,23 @@ def test_a_user_sees_the_same_numbers() -> None:
             assert "gemm_squares" in str(theano.explain(f))
     np.testing.assert_allclose(found[None][0], found["FAST_COMPILE"][0], rtol=1e-9)
     np.testing.assert_allclose(found[None][1], found["FAST_COMPILE"][1], rtol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_any_mixture_of_penalties_and_updates(data: st.DataObject) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
+    layers = [weights(m, n) for m, n in itertools.pairwise(sizes)]
+    norms = [(w**2).sum() for w in layers]
+    cost = error(*layers)
+    for norm in norms:
+        cost = cost + data.draw(st.sampled_from([0.0, 0.5])) * norm
+    outputs = [cost, T.sqrt(sum(norms))] if data.draw(st.booleans()) else [cost]
+    if data.draw(st.booleans()):
+        outputs.append(layers[0].T * norms[-1])
+    updates = []
+    for w in layers:
+        scale = data.draw(st.sampled_from([1.0, *norms]))
+        if data.draw(st.booleans()):
+            updates.append((w, w - RATE * T.grad(cost, w) / scale))
+    check([X], outputs, [normal(6, sizes[0])], updates, rewrite=True)

@@ -3,8 +3,8 @@
 ``void th_{s,d}gemm(i64 m, i64 n, i64 k, T alpha, ptr A, i64 sA0, i64 sA1, ptr B, i64 sB0,
 i64 sB1, T beta, ptr C, i64 sC0, i64 sC1)`` computes ``C = alpha A B + beta C`` with strides in
 elements. ``beta == 0`` never reads C. Large products are split over the pool.
-``th_{s,d}gemm_squares`` has one parameter more, a pointer to a float64: the sum of the squares of
-what C was is stored there, unless it is null. It is a library of its own.
+``th_{s,d}gemm_squares`` has one parameter more, ``ptr sum``: where the sum of the squares of what C
+was is stored, a float64, or null. It is a library of its own.
 
 Own loops serve what a general BLAS is slow at (few rows or columns, matrix times vector) and,
 where the BLAS at hand does not use the widest vectors of the processor, everything else as well.
@@ -22,6 +22,8 @@ from theano.runtime.gemm_choice import DEPTH, SWAP_COLUMNS, GemmChoice
 from theano.runtime.irtext import Function
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from theano.runtime.blas import Blas
     from theano.runtime.support import Target
 
@@ -95,10 +97,12 @@ class GemmText(GemmChoice):
         parts += [self._core(), self._serial()]
         parts += [self._chunk(), self._entry()]
         if self.squares:
-            head, call = self._head(self.exports[0]), self._call("product")
-            parts.append(self._squares_entry(head, call))
+            head = self._head(self.exports[0], ", ptr %sum")
+            calls = [self._call("product", more=more)
+                     for more in (self._cells("null", "0"), self._cells())]  # fmt: skip
+            parts.append(self._squares_entry(head, (calls[0], calls[1]), self._rides, _MC))
         if self.blas is not None:
-            parts.append(gemm_blas.text(self.blas, self.kind, self._also()))
+            parts.append(gemm_blas.text(self.blas, self.kind))
         return "\n".join(parts)
 
     def _declarations(self) -> str:
@@ -188,7 +192,7 @@ class GemmText(GemmChoice):
 
         def block(j: str, name: str, cols: int | str) -> None:
             b, c = f.at(self.kind, "%B", j), f.at(self.kind, "%C", f.binary("mul", j, "%sC1"))
-            f.do(self._tile_call(name, "%A", b, "%sB0", c, str(cols)))
+            f.do(self._tile_call(name, "%A", b, "%sB0", c, str(cols), squares="null"))
 
         f.each(0, wide, self.wide * self.lanes, lambda j: block(
             j, f"tile_1x{self.wide}", self.wide * self.lanes))  # fmt: skip
@@ -202,13 +206,15 @@ class GemmText(GemmChoice):
             f.do("ret void")
             return f.text()
         b, c = f.at(self.kind, "%B", whole), f.at(self.kind, "%C", f.binary("mul", whole, "%sC1"))
-        f.do(self._call("packed", {"n": rest, "B": b, "C": c}))
+        none = self._cells("null", "0")
+        f.do(self._call("packed", {"n": rest, "B": b, "C": c}, more=none))
         f.do("ret void")
         return f.text()
 
     def _packed(self) -> str:
         """The blocked product: any strides, any shape."""
-        f = Function(self._head("packed"))
+        f = Function(self._head("packed", self._cells()))
+        wanted = self._wanted(f) if self.squares else ""
         lanes = self.lanes
         most = f.smin(f.binary("and", f.binary("add", "%n", lanes - 1), -lanes), _NC)
         depth = f.smin("%k", DEPTH)
@@ -224,7 +230,7 @@ class GemmText(GemmChoice):
                 deep = f.smin(f.binary("sub", "%k", p0), DEPTH)
                 first = f.op(f"icmp eq i64 {p0}, 0")
                 beta = f.op(f"select i1 {first}, {self.kind} %beta, {self.kind} 1.0")
-                squares = f.op(f"select i1 {first}, ptr %squares, ptr null") if self.squares else ""
+                squares = f.both(first, wanted) if self.squares else ""
                 block = _Block((j0, p0), cols, deep, beta, squares, (in_place, to_a, to_b))
                 self._row_block(f, block, "0")
                 f.each(_MC, "%m", _MC, lambda i0: self._row_block(f, block, i0))
@@ -257,6 +263,10 @@ class GemmText(GemmChoice):
 
         def panel(j: str) -> None:
             here, width = self._panel_size(f, cols, j)
+            cell = ""
+            if self.squares:
+                number = f.binary("udiv", i0, _MC)
+                cell = self._cell(f, block.squares, number, f.binary("add", j0, j))
             place = f.op(f"select i1 {once}, i64 0, i64 {f.binary('mul', j, deep)}")
             packed = f.at(self.kind, to_b, place)
             ahead = None
@@ -266,7 +276,7 @@ class GemmText(GemmChoice):
             c = f.at(self.kind, "%C", f.binary("add", line, column))
             f.do(self._tile_call(
                 "panel", use, packed, width, c, here, rows=rows, deep=deep, strides=(a0, a1),
-                beta=block.beta, ahead=ahead, squares=block.squares))  # fmt: skip
+                beta=block.beta, ahead=ahead, squares=cell))  # fmt: skip
 
         f.each(0, cols, 2 * self.lanes, panel)
 
@@ -330,11 +340,25 @@ class GemmText(GemmChoice):
     # ------------------------------------------------------------------ threads
 
     def _context_type(self) -> str:
-        return "{ " + ", ".join(["i64"] * len(_FIELDS) + [self.kind] * 2 + ["ptr"]) + " }"
+        kinds = ["i64"] * len(_FIELDS) + [self.kind] * 2 + ["ptr", "i64"] * self.squares
+        return "{ " + ", ".join(kinds) + " }"
 
     def _field(self, f: Function, name: str) -> str:
-        index = (*_FIELDS, "alpha", "beta", "squares").index(name)
+        index = (*_FIELDS, "alpha", "beta", "squares", "cells").index(name)
         return f.op(f"getelementptr {self._context_type()}, ptr %ctx, i32 0, i32 {index}")
+
+    def _fill_context(self, f: Function, chosen: Mapping[str, str]) -> None:
+        """Write the context: ``chosen``, and the parameters."""
+        f.do(f"%ctx = alloca {self._context_type()}")
+        values = {name: f"%{name}" for name in _FIELDS} | dict(chosen)
+        for name, value in values.items():
+            kind = "ptr" if name in _POINTERS else "i64"
+            f.do(f"store {kind} {value}, ptr {self._field(f, name)}")
+        for name in ("alpha", "beta"):
+            f.do(f"store {self.kind} %{name}, ptr {self._field(f, name)}")
+        if self.squares:
+            f.do(f"store ptr %squares, ptr {self._field(f, 'squares')}")
+            f.do(f"store i64 %cells, ptr {self._field(f, 'cells')}")
 
     def _chunk(self) -> str:
         """Compute one block of rows or columns of a product described by ``ctx``."""
@@ -357,12 +381,17 @@ class GemmText(GemmChoice):
         value["B"] = f.at(self.kind, value["B"], f.binary("mul", j, value["sB1"]))
         c = f.binary("add", f.binary("mul", i, value["sC0"]), f.binary("mul", j, value["sC1"]))
         value["C"] = f.at(self.kind, value["C"], c)
+        changes = {name: value[name] for name in _FIELDS[:12]}
         if self.squares:
+            cells = f.op(f"load i64, ptr {self._field(f, 'cells')}")
             base = f.op(f"load ptr, ptr {self._field(f, 'squares')}")
-            own = f.at(self.sums, base, "%index")
-            none = f.op(f"icmp eq ptr {base}, null")
-            f.do(f"%squares = select i1 {none}, ptr null, ptr {own}")
-        f.do(self._call("serial", {name: value[name] for name in _FIELDS[:12]}))
+            row = f.binary("mul", f.binary("udiv", i, _MC), cells)
+            column = f.binary("udiv", j, 2 * self.lanes)
+            own = f.at(self.sums, base, f.binary("add", row, column))
+            more = self._cells(own, cells)
+            f.leave_if(f.op(f"icmp ne ptr {base}, null"),
+                       lambda: f.do(self._call("packed", changes, more=more)))  # fmt: skip
+        f.do(self._call("serial", changes))
         f.do("ret void")
         return f.text()
 
@@ -372,23 +401,22 @@ class GemmText(GemmChoice):
         wanted = f.smin(most, f.smax(f.binary("sdiv", work, _PARALLEL_WORK // 2), 1))
         columns = f.both(f.op("icmp sge i64 %n, %m"), f.op(f"icmp sgt i64 %n, {4 * self.lanes}"))
         size = f.op(f"select i1 {columns}, i64 %n, i64 %m")
-        grain = f.op(f"select i1 {columns}, i64 {2 * self.lanes}, i64 {self.grain}")
+        rows: str | int = self.grain
+        if self.squares:  # a block of rows has cells of its own
+            rows = f.op(f"select i1 {self._wanted(f)}, i64 {_MC}, i64 {rows}")
+        grain = f.op(f"select i1 {columns}, i64 {2 * self.lanes}, i64 {rows}")
         share = f.binary("sdiv", f.binary("add", size, f.binary("sub", wanted, 1)), wanted)
         pieces = f.binary("sdiv", f.binary("add", share, f.binary("sub", grain, 1)), grain)
         step = f.binary("mul", pieces, grain)
         return columns, size, step
 
     def _entry(self) -> str:
-        head = self._head("product" if self.squares else self.exports[0])
+        head = self._head("product" if self.squares else self.exports[0], self._cells())
         f = Function(head if self.squares else head.replace("internal ", ""))
         empty = f.op("icmp slt i64 %m, 1")
         f.leave_if(f.op(f"or i1 {empty}, {f.op('icmp slt i64 %n, 1')}"))
-
-        def scale() -> None:
-            self._squares_before(f)
-            f.do(f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)")
-
-        f.leave_if(f.op("icmp slt i64 %k, 1"), scale)
+        scale = f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
+        f.leave_if(f.op("icmp slt i64 %k, 1"), lambda: f.do(scale))
         work = f.binary("mul", f.binary("mul", "%m", "%n"), "%k")
         slot = f.at("i64", "@th_pool", _WORKERS_SLOT)
         workers = f.op(f"load atomic i64, ptr {slot} monotonic, align 8")
@@ -409,21 +437,13 @@ class GemmText(GemmChoice):
                 if line:
                     f.do(line)
 
+        if self.squares:
+            own = f.both(alone, self._wanted(f))
+            f.leave_if(own, lambda: f.do(self._call("packed", more=self._cells())))
         f.leave_if(alone, lambda: run(self._call("serial")))
         columns, size, step = self._split(f, work, workers)
-        f.do(f"%ctx = alloca {self._context_type()}")
-        values = {name: f"%{name}" for name in _FIELDS}
-        values.update(step=step, columns=f.op(f"zext i1 {columns} to i64"))
-        for name, value in values.items():
-            kind = "ptr" if name in _POINTERS else "i64"
-            f.do(f"store {kind} {value}, ptr {self._field(f, name)}")
-        for name in ("alpha", "beta"):
-            f.do(f"store {self.kind} %{name}, ptr {self._field(f, name)}")
+        self._fill_context(f, {"step": step, "columns": f.op(f"zext i1 {columns} to i64")})
         chunks = f.binary("sdiv", f.binary("add", size, f.binary("sub", step, 1)), step)
-        call = f"call void @th_parallel(ptr @th_pool, ptr @chunk, ptr %ctx, i64 {chunks})"
-        if self.squares:
-            self._squares_of_chunks(f, chunks, self._field(f, "squares"), lambda: run(call))
-        else:
-            run(call)
+        run(f"call void @th_parallel(ptr @th_pool, ptr @chunk, ptr %ctx, i64 {chunks})")
         f.do("ret void")
         return f.text()

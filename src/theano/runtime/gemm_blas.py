@@ -26,12 +26,9 @@ def imports(blas: Blas, letter: str) -> dict[str, int]:
     return table
 
 
-def text(blas: Blas, kind: str, also: str) -> str:
-    """Return ``call_blas`` and, if the library has a thread setting, ``blas_enter/leave``.
-
-    ``also``: a further parameter that all products have, or nothing.
-    """
-    parts = [_call_text(blas, kind, also)]
+def text(blas: Blas, kind: str) -> str:
+    """Return ``call_blas`` and, if the library has a thread setting, ``blas_enter/leave``."""
+    parts = [_call_text(blas, kind)]
     if blas.set_num_threads and blas.get_num_threads:
         parts.append(one_thread_text())
     return "\n".join(parts)
@@ -110,10 +107,10 @@ def _operand(f: Function, kind: str, name: str, rows: str, cols: str) -> tuple[s
     return pointer, lead, transposed, copy
 
 
-def _call_text(blas: Blas, kind: str, also: str) -> str:
+def _call_text(blas: Blas, kind: str) -> str:
     head = (
         f"internal void @call_blas(i64 %m, i64 %n, i64 %k, {kind} %alpha, ptr %A, i64 %sA0, "
-        f"i64 %sA1, ptr %B, i64 %sB0, i64 %sB1, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1{also})"
+        f"i64 %sA1, ptr %B, i64 %sB0, i64 %sB1, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
     )
     f = Function(head)
     a, lda, turn_a, free_a = _operand(f, kind, "A", "%m", "%k")

@@ -33,18 +33,18 @@ class GemmChoice(GemmKernels):
 
     # ------------------------------------------------------------------ calling conventions
 
-    def _head(self, name: str) -> str:
+    def _head(self, name: str, more: str = "") -> str:
         """Return the head of an internal product with a column stride for C."""
         kind = self.kind
         return (
             f"internal void @{name}(i64 %m, i64 %n, i64 %k, {kind} %alpha, ptr %A, i64 %sA0, "
-            f"i64 %sA1, ptr %B, i64 %sB0, i64 %sB1, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1"
-            f"{self._also()})"
+            f"i64 %sA1, ptr %B, i64 %sB0, i64 %sB1, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1{more})"
         )
 
     def _call(
-        self, name: str, changes: Mapping[str, str] | None = None, *, swapped: bool = False
-    ) -> str:
+        self, name: str, changes: Mapping[str, str] | None = None, *, swapped: bool = False,
+        more: str = "",
+    ) -> str:  # fmt: skip
         """Return a call of an internal product; ``swapped`` computes the transposed product."""
         kind = self.kind
         values = {
@@ -59,13 +59,8 @@ class GemmChoice(GemmKernels):
         return (
             f"call void @{name}(i64 {m}, i64 {n}, i64 {k}, {kind} %alpha, ptr {a}, i64 {a0}, "
             f"i64 {a1}, ptr {b}, i64 {b0}, i64 {b1}, {kind} %beta, ptr {c}, i64 {c0}, i64 {c1}"
-            f"{self._also(values.get('squares', '%squares'))})"
+            f"{more})"
         )
-
-    def _apart(self, f: Function, name: str) -> None:
-        """Call a product that reads C in another order, or not at all: squares are added before."""
-        self._squares_before(f)
-        f.do(self._call(name, {"squares": "null"}))
 
     def _core(self) -> str:
         """Choose among dot products, in-place B, BLAS and the blocked product."""
@@ -73,29 +68,36 @@ class GemmChoice(GemmKernels):
         unit_a = f.op("icmp eq i64 %sA1, 1")
         unit_b = f.op("icmp eq i64 %sB1, 1")
         if self.masks:
-            f.leave_if(self._thin(f), lambda: self._apart(f, "direct"))
+            f.leave_if(self._thin(f), lambda: f.do(self._call("direct")))
         long = f.op(f"icmp sge i64 %k, {_DOT_VECTORS * self.lanes}")
         narrow = f.both(f.op(f"icmp sle i64 %n, {_DOT_COLUMNS}"), long, unit_a)
         single = f.both(f.op("icmp eq i64 %n, 1"), unit_a)
-        f.leave_if(f.op(f"or i1 {narrow}, {single}"), lambda: self._apart(f, "dots"))
+        f.leave_if(f.op(f"or i1 {narrow}, {single}"), lambda: f.do(self._call("dots")))
         near = f.op(f"icmp sle i64 %sB0, {_NEAR_BYTES // self.size}")
         most = f.op(f"select i1 {near}, i64 {_DIRECT_ROWS_NEAR}, i64 {_DIRECT_ROWS}")
         few = f.both(f.op(f"icmp sle i64 %m, {most}"), unit_b)
-        f.leave_if(few, lambda: self._apart(f, "direct"))
+        f.leave_if(few, lambda: f.do(self._call("direct")))
         if self.blas is not None:
             large = f.both(
                 f.op(f"icmp sgt i64 %m, {SWAP_COLUMNS}"),
                 f.op(f"icmp sgt i64 %n, {SWAP_COLUMNS}"),
                 f.op("icmp eq i64 %sC1, 1"),
             )
-            f.leave_if(large, lambda: self._apart(f, "call_blas"))
-        if self.squares:
-            unread = f.op(f"fcmp oeq {self.kind} %beta, 0.0")
-            apart = f.op(f"or i1 {unread}, {f.op('icmp ne i64 %sC1, 1')}")
-            f.leave_if(apart, lambda: self._apart(f, "packed"))
-        f.do(self._call("packed"))
+            f.leave_if(large, lambda: f.do(self._call("call_blas")))
+        f.do(self._call("packed", more=self._cells("null", "0")))
         f.do("ret void")
         return f.text()
+
+    def _rides(self, f: Function) -> str:
+        """Whether the blocked product is chosen, and reads C, however the product is split."""
+        if self.blas is not None:
+            return "false"
+        return f.both(
+            *(f.op(f"icmp {test}") for test in (
+                f"sgt i64 %m, {_DIRECT_ROWS_NEAR}", f"sgt i64 %n, {SWAP_COLUMNS}", "sgt i64 %k, 0",
+                "eq i64 %sC1, 1")),
+            f.op(f"fcmp une {self.kind} %beta, 0.0"),
+        )  # fmt: skip
 
     def _thin(self, f: Function) -> str:
         """Whether rows of B are best read in place, each as part of one vector.

@@ -54,7 +54,8 @@ class GemmKernels(GemmSquares):
         parts = [self._kernel(tile) for tile in dict.fromkeys(tiles)]
         parts += [self._rows(vectors) for vectors in self.row_tiles]
         parts += [self._write_back(), self._pack(), self._finish_dots()]
-        parts += [self._add_squares()] * self.squares
+        if self.squares:
+            parts += [self._add_squares(), self._sum_squares()]
         return [*parts, *map(self._dots, self.dot_columns)]
 
     # ------------------------------------------------------------------ register tiles

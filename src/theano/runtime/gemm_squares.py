@@ -1,9 +1,10 @@
 """LLVM IR of sums of the squares of what a product adds to, taken while it is read anyway.
 
-A product that updates weights reads them in tiles; a penalty on their squares then costs one
-instruction a vector, and no pass over memory. Squares of some rows of a tile, at most two vectors
-wide, are added in their own precision, such sums in float64, always in the same order: what they
-give does not depend on how high the tiles are.
+A product that updates weights reads them in tiles; a penalty on their squares then costs one and a
+half instructions a vector, and no pass over memory. Squares of some rows of a tile, at most two
+vectors wide, are added in their own precision, such sums in float64, lane by lane: those of a
+block of rows and a panel of columns in a cell of their own, all cells in the end. So what is added
+to what does not depend on how high tiles are, nor on the number of threads.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class GemmSquares(GemmPieces):
     """Writes ``@add_squares``, and the same for tiles in registers.
 
-    Functions get ``ptr %squares``: a float64 for each lane, or null where no squares are wanted.
+    Functions get ``ptr %squares``: a cell (a float64 for each lane), or null for no squares.
     """
 
     def __init__(self, letter: str, target: Target, *, brief: bool, squares: bool) -> None:
@@ -129,45 +130,66 @@ class GemmSquares(GemmPieces):
 
     # ------------------------------------------------------------------ of whole products
 
-    def _squares_before(self, f: Function) -> None:
-        """Add the squares of all of C."""
-        if self.squares:
-            f.do("call void @add_squares(i64 %m, i64 %n, ptr %C, i64 %sC0, i64 %sC1, ptr %squares)")
+    def _cells(self, squares: str = "%squares", row: str = "%cells") -> str:
+        """Further parameters or arguments: the cells, and how many there are a block of rows."""
+        return f", ptr {squares}, i64 {row}" if self.squares else ""
 
-    def _squares_of_chunks(
-        self, f: Function, chunks: str, field: str, run: Callable[[], None]
-    ) -> None:
-        """Run the chunks of a product; each adds to sums of its own, which ``field`` points to."""
-        count = f.op(f"select i1 {self._wanted(f)}, i64 {chunks}, i64 0")
-        size = f.binary("mul", count, 8 * self.lanes)
-        own = f.op(f"call ptr @th_alloc(i64 {size})")
-        f.do(f"call void @llvm.memset.p0.i64(ptr {own}, i8 0, i64 {size}, i1 false)")
-        given = f.op(f"select i1 {self._wanted(f)}, ptr {own}, ptr null")
-        f.do(f"store ptr {given}, ptr {field}")
-        run()
+    def _cell(self, f: Function, wanted: str, block: str, column: str) -> str:
+        """An empty cell for a block of rows and the panel at a column; null if none is wanted."""
+        panel = f.binary("udiv", column, 2 * self.lanes)
+        index = f.binary("add", f.binary("mul", block, "%cells"), panel)
+        place = f.at(self.sums, "%squares", index)
+        f.when(wanted, lambda: f.do(f"store {self.sums} zeroinitializer, ptr {place}, align 8"))
+        return f.op(f"select i1 {wanted}, ptr {place}, ptr null")
 
-        def add(i: str) -> None:
-            part = f.op(f"load {self.sums}, ptr {f.at(self.sums, own, i)}, align 8")
-            old = f.op(f"load {self.sums}, ptr %squares, align 8")
-            total = f.op(f"fadd {self.sums} {old}, {part}")
-            f.do(f"store {self.sums} {total}, ptr %squares, align 8")
+    def _squares_entry(
+        self, head: str, calls: tuple[str, str], rides: Callable[[Function], str], rows: int
+    ) -> str:
+        """The exported function.
 
-        f.each(0, count, 1, add)
-        f.do(f"call void @th_free(ptr {own})")
-
-    def _squares_entry(self, head: str, call: str) -> str:
-        """The exported function: ``@product`` with sums of lanes, and their sum."""
-        f = Function(head.replace("internal ", "").replace("%squares", "%sum"))
-        f.do(f"%squares = alloca [{self.lanes} x double], align 64")
-        f.do(f"store [{self.lanes} x double] zeroinitializer, ptr %squares")
-        f.leave_if(f.op("icmp eq ptr %sum, null"), lambda: f.do(call.replace("%squares", "null")))
-        f.do(call)
-
-        def add(i: str, totals: list[str]) -> list[str]:
-            value = f.op(f"load double, ptr {f.at('double', '%squares', i)}, align 8")
-            return [f.op(f"fadd double {totals[0]}, {value}")]
-
-        total = f.loop(0, self.lanes, 1, [("double", "0.0")], add)[0]
-        f.do(f"store double {total}, ptr %sum, align 8")
+        ``calls``: of ``@product`` without cells, and with ``%squares`` and ``%cells``; the second
+        where ``rides`` says that C is read in tiles, however the product is split.
+        """
+        f = Function(head.replace("internal ", ""))
+        apart = f.op(f"xor i1 {rides(f)}, true")
+        f.leave_if(f.op(f"or i1 {f.op('icmp eq ptr %sum, null')}, {apart}"), lambda: f.do(
+            "call void @sum_squares(i64 %m, i64 %n, ptr %C, i64 %sC0, i64 %sC1, ptr %sum)\n"
+            f"  {calls[0]}"))  # fmt: skip
+        blocks = f.binary("udiv", f.binary("add", "%m", rows - 1), rows)
+        f.do(f"%wide = add i64 %n, {2 * self.lanes - 1}")
+        f.do(f"%cells = udiv i64 %wide, {2 * self.lanes}")
+        count = f.binary("mul", f.binary("mul", blocks, "%cells"), self.lanes)
+        f.do(f"%squares = call ptr @th_alloc(i64 {f.binary('mul', count, 8)})")
+        f.do(calls[1])
+        self._sum_up(f, "%squares", count)
+        f.do("call void @th_free(ptr %squares)")
         f.do("ret void")
         return f.text()
+
+    def _sum_squares(self) -> str:
+        """Store the sum of the squares of a matrix at ``%sum``, unless that is null."""
+        f = Function(
+            "internal void @sum_squares(i64 %m, i64 %n, ptr %C, i64 %sC0, i64 %sC1, ptr %sum)"
+        )
+        f.leave_if(f.op("icmp eq ptr %sum, null"))
+        lanes = f.op(f"alloca {self.sums}, align 64")
+        f.do(f"store {self.sums} zeroinitializer, ptr {lanes}, align 8")
+        f.do(f"call void @add_squares(i64 %m, i64 %n, ptr %C, i64 %sC0, i64 %sC1, ptr {lanes})")
+        self._sum_up(f, lanes, str(self.lanes))
+        f.do("ret void")
+        return f.text()
+
+    def _sum_up(self, f: Function, sums: str, count: str) -> None:
+        """Store the sum of ``count`` float64, lane by lane first, at ``%sum``."""
+
+        def add(i: str, totals: list[str]) -> list[str]:
+            part = f.op(f"load {self.sums}, ptr {f.at('double', sums, i)}, align 8")
+            return [f.op(f"fadd {self.sums} {totals[0]}, {part}")]
+
+        zero = (self.sums, "zeroinitializer")
+        total = f.loop(0, count, self.lanes, [zero], add)[0]
+        value = "0.0"
+        for lane in range(self.lanes):
+            one = f.op(f"extractelement {self.sums} {total}, i32 {lane}")
+            value = f.op(f"fadd double {value}, {one}")
+        f.do(f"store double {value}, ptr %sum, align 8")
