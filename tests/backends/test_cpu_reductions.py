@@ -18,6 +18,7 @@ from native_kernels import (
     values,
 )
 
+from theano.backends.cpu import columns
 from theano.kernel import ir
 from theano.kernel.build import Builder
 from theano.kernel.text import parse
@@ -122,6 +123,39 @@ def test_results_do_not_depend_on_the_number_of_threads(layout: str, kind: str) 
     finally:
         pool.set_threads(before)
     assert found[0].tobytes() == found[1].tobytes()
+
+
+@functools.cache
+def small_ranges(tile: int) -> Native:
+    """Reductions of columns that are split into ranges of rows, and into tiles, early."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "PART", 64)
+        patch.setattr(columns, "PART_ROWS", 8)
+        patch.setattr(columns, "TILE_BYTES", tile)
+        return build([reduction(k, d, a, "columns") for k, d, a in KIND_DTYPES])
+
+
+@pytest.mark.parametrize("tile", [1 << 10, 1 << 16])
+@pytest.mark.parametrize(("kind", "dtype", "acc"), KIND_DTYPES)
+def test_ranges_of_rows(kind: str, dtype: str, acc: str, tile: int) -> None:
+    native, pool = small_ranges(tile), threads.pool()
+    before = pool.threads
+    result = np.dtype("int64" if kind.startswith("arg") else acc)
+    try:
+        for shape in [(17, 5), (64, 33), (131, 300), (1000, 7), (23, 1031)]:
+            x = reduction_input(kind, dtype, shape)
+            for form in (x, x[::-1], np.repeat(x, 2, axis=1)[:, : shape[1]]):
+                found = []
+                for count in (1, 3):
+                    pool.set_threads(count)
+                    case = Case(
+                        f"{kind}_{dtype}_columns", shape[::-1], (form, np.zeros(shape[1], result)),
+                        axes=[[1, 0], [0, None]], rtol=1e-4, atol=1e-4,
+                    )  # fmt: skip
+                    found.append(check(native, case)[0])
+                assert found[0].tobytes() == found[1].tobytes()
+    finally:
+        pool.set_threads(before)
 
 
 # generated kernels --------------------------------------------------------------------------------

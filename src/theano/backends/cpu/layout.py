@@ -13,7 +13,7 @@ from theano.core.record import dataclass
 from theano.kernel import ir
 
 CHUNKS = 64  # most chunks that a full reduction is split into
-_OWN = ("status", "grain", "mode", "dump", "stream")
+_OWN = ("status", "grain", "mode", "dump", "stream", "parts", "sums")
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,18 @@ results could. ``ctx`` is laid out by ``layout.Layout``.
 
 from __future__ import annotations
 
-from theano.backends.cpu.columns import MOST_ROWS, columns_possible, render_columns, tile_width
+from theano.backends.cpu.columns import (
+    MOST_ROWS,
+    columns_possible,
+    launch_columns,
+    render_columns,
+)
 from theano.backends.cpu.driver import (
     ANY,
     FREELY,
     INNER,
     ONCE,
     OUTER,
-    STRIPES,
     decide_stream,
     declare_runtime,
     extents_of,
@@ -77,9 +81,7 @@ def _driver(plan: Plan, symbol: str, module: Emitter, columns: bool) -> str:
             launch_chunks(f, plan, rows, product(f, outer), product(f, inner), 1, FREELY + OUTER)
 
         def by_columns() -> None:
-            others = f.i64("mul", product(f, outer[:-1]), product(f, inner))
-            name = f"{symbol}.columns"
-            launch_chunks(f, plan, name, others, outer[-1], tile_width(plan) // 8, FREELY + STRIPES)
+            launch_columns(f, plan, f"{symbol}.columns", outer, product(f, inner))
 
         if columns:
             f.choose(_columns_fit(f, plan, inner), by_columns, by_rows)
