@@ -128,3 +128,19 @@ def test_what_is_unusual_is_left_to_the_standard_library() -> None:
 
     assert Unusual(1) == Unusual(1, [2])
     assert Unusual.count == 2
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("maker", MAKERS)
+def test_objects_that_are_only_equal_to_themselves(maker: Any, frozen: bool) -> None:
+    @maker(frozen=frozen, eq=False)
+    class Row:
+        """A row."""
+
+        name: str
+
+    one, other = Row("a"), Row("a")
+    assert one == one
+    assert one != other
+    assert len({one, other, one}) == 2
+    assert repr(one).endswith("Row(name='a')")

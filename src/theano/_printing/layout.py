@@ -7,9 +7,10 @@ of Sugiyama, Tagawa and Toda (1981) in its plainest form.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+from theano.core.record import dataclass
 
 ROW: Final = 74.0
 GAP: Final = 22.0

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, cast
 
 import numpy as np
 
 from theano.core import dtypes
 from theano.core.errors import DisconnectedInputError, NullTypeGradError
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.graph.null_types import DisconnectedType, NullType
@@ -196,7 +197,7 @@ def connection_pattern(node: Apply) -> list[list[bool]]:
     return [[bool(entry) for entry in row] for row in pattern]
 
 
-@dataclass
+@dataclass()
 class _Sweep:
     """State of one backward sweep: accumulated gradient terms per variable."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from theano.compile.maker import run_pipeline
+from theano.core.record import dataclass
 from theano.graph.text import listing
 from theano.lower import program as pg
 from theano.rewrite import engine

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from theano.compile.mode import Linker, Mode, predefined_linkers
+from theano.core.record import dataclass
 
 
 class Accepted:

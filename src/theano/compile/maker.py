@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from theano.compile import plan_cache
@@ -22,6 +22,7 @@ from theano.compile.reference import Reference
 from theano.core import trace
 from theano.core.config import config
 from theano.core.errors import MissingInputError, UnusedInputError
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.fgraph import FunctionGraph
 from theano.graph.nodes import Constant, Variable
@@ -31,7 +32,7 @@ from theano.graph.text import expression
 from theano.rewrite import engine, pipeline
 
 
-@dataclass
+@dataclass()
 class Stage:
     """What one stage of compilation made: ``text`` is found when it is asked for."""
 
@@ -46,7 +47,7 @@ class Stage:
         return self.render()
 
 
-@dataclass
+@dataclass()
 class Report:
     """All stages of one compilation, and notes about decisions on the way."""
 

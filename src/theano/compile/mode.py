@@ -7,10 +7,11 @@ of tags that rewrites carry.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from theano.core.config import config
+from theano.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

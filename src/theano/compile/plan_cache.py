@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from theano.compile import fingerprint
 from theano.compile.mode import Linker, Mode, Optimizer
 from theano.core.config import config
+from theano.core.record import dataclass
 from theano.runtime import stamp
 
 FORMAT = "plan 1"

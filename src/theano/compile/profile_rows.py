@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from theano.core.record import dataclass
 from theano.core.trace import Place
 from theano.graph.nodes import Apply
 from theano.lower import program as pg
@@ -23,7 +24,7 @@ from theano.rewrite.engine import key_of
 NOWHERE = Place("", 0, "")
 
 
-@dataclass
+@dataclass()
 class Row:
     """One unit of work over all calls.
 

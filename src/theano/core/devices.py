@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from typing import Final
+
+from theano.core.record import dataclass
 
 _CUDA = re.compile(r"cuda([0-9]*)\Z")
 _OPENCL = re.compile(r"opencl([0-9]+):([0-9]+)\Z")

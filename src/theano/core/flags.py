@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from theano.core.places import expand
+from theano.core.record import dataclass
 
 if TYPE_CHECKING:
     from theano.core.config import Config

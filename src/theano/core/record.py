@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
 else:
 
-    def dataclass(*, frozen: bool = False, slots: bool = False) -> Callable[[_Class], _Class]:
+    def dataclass(
+        *, frozen: bool = False, slots: bool = False, eq: bool = True
+    ) -> Callable[[_Class], _Class]:
         """Make a dataclass, as `dataclasses.dataclass` does.
 
         >>> @dataclass(frozen=True, slots=True)
@@ -38,16 +40,17 @@ else:
 
         def make(cls: _Class) -> _Class:
             if not _plain(cls):
-                return dataclasses.dataclass(frozen=frozen, slots=slots)(cls)
+                return dataclasses.dataclass(frozen=frozen, slots=slots, eq=eq)(cls)
             members = vars(cls)
             names = tuple(cls.__annotations__)
             given = {name: _as_field(members[name]) for name in names if name in members}
             shown = tuple(name for name in names if name not in given or given[name].repr)
             bare = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)(cls)
-            methods = [_equal(names), _repr(shown)]
+            methods = [_repr(shown), *([_equal(names)] if eq else ())]
             if frozen:
-                methods += [_hash(names), *_frozen(), *(_pickling(names) if slots else ())]
-            else:
+                methods += [*_frozen(), *(_pickling(names) if slots else ())]
+                methods += [_hash(names)] if eq else []
+            elif eq:
                 bare.__hash__ = None
             for method in methods:
                 method.__qualname__ = f"{cls.__qualname__}.{method.__name__}"

@@ -9,10 +9,11 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from theano.core.errors import TheanoConfigWarning
+from theano.core.record import dataclass
 
 if TYPE_CHECKING:
     from configparser import ConfigParser
@@ -85,7 +86,7 @@ def _parser(environ: Mapping[str, str]) -> ConfigParser:
     return ConfigParser(defaults | {"PID": str(os.getpid())}, strict=False)
 
 
-@dataclass
+@dataclass()
 class RcFiles:
     """The rc files of a user, merged; a file that cannot be read is warned about and left out."""
 

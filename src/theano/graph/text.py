@@ -6,9 +6,10 @@ All walk iteratively and print what is shared once, so their cost is that of wha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Variable
 
@@ -114,7 +115,7 @@ IDS: Final[Mapping[str, Callable[[int, Any], str]]] = {
 }
 
 
-@dataclass
+@dataclass()
 class Tree:
     """Prints variables as trees; steps and inputs keep their ids from one variable to the next.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from theano.core import dtypes
 from theano.core.dtypes import COMPLEX, DISCRETE, FLOAT
 from theano.core.errors import MissingSpelling
+from theano.core.record import dataclass
 from theano.graph import registry
 
 DtypeRule = Callable[[Sequence[str]], str]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
 from theano.core.dtypes import COMPLEX, DISCRETE, promote
+from theano.core.record import dataclass
 from theano.kernel.build import Builder
 from theano.ops import scalar_trace
 from theano.ops.scalar import ScalarRow, kernel_dtype

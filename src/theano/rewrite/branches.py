@@ -7,8 +7,8 @@ two sides of each ``IfElse``, nested as the conditionals are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 from theano.ops.ifelse import Branch, IfElse

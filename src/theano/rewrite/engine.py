@@ -13,9 +13,10 @@ import copy
 import functools
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from theano.core.record import dataclass
 from theano.graph import traverse
 from theano.graph.nodes import Apply, Constant, Variable
 
@@ -60,7 +61,7 @@ class Rule:
     domain: tuple[float, float] = (-3.0, 3.0)
 
 
-@dataclass
+@dataclass()
 class Report:
     """What rewriting did: how often each rule fired, and the graph's text after each pass if asked.
 

@@ -11,11 +11,12 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from theano.core.config import change_flags
 from theano.core.pause import without_gc
+from theano.core.record import dataclass
 from theano.graph import text, traverse
 from theano.graph.nodes import Variable
 from theano.rewrite import engine

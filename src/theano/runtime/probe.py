@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import sys
-from dataclasses import dataclass
 from typing import Final
 
 from theano.core.devices import DeviceSpec
+from theano.core.record import dataclass
 
 _DRIVER: Final = {"win32": "nvcuda.dll"}
 
