@@ -144,3 +144,22 @@ def test_objects_that_are_only_equal_to_themselves(maker: Any, frozen: bool) -> 
     assert one != other
     assert len({one, other, one}) == 2
     assert repr(one).endswith("Row(name='a')")
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_derived_classes(maker: Any) -> None:
+    base = made(maker, slots=False)
+
+    @dataclasses.dataclass(frozen=True)
+    class Derived(base):  # type: ignore[misc]
+        """A place with a colour."""
+
+        colour: str = "red"
+
+    found = Derived("a", 1.0)
+    assert (found.name, found.more, found.colour) == ("a", (), "red")
+    assert found == Derived("a", 1.0)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.colour = "blue"
+    with pytest.raises(TypeError, match="non-frozen"):
+        dataclasses.dataclass(type("Loose", (base,), {"__annotations__": {"b": int}}))

@@ -190,10 +190,8 @@ def connection_pattern(node: Apply) -> list[list[bool]]:
         return [[True] * len(node.outputs) for _ in node.inputs]
     pattern = method(node)
     if len(pattern) != len(node.inputs) or any(len(row) != len(node.outputs) for row in pattern):
-        raise ValueError(
-            f"{node.op}.connection_pattern must be a list of {len(node.inputs)} lists of "
-            f"{len(node.outputs)} booleans, got {pattern}"
-        )
+        size = f"{len(node.inputs)} lists of {len(node.outputs)} booleans"
+        raise ValueError(f"{node.op}.connection_pattern must be a list of {size}, got {pattern}")
     return [[bool(entry) for entry in row] for row in pattern]
 
 

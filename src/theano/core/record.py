@@ -56,6 +56,9 @@ else:
                 method.__qualname__ = f"{cls.__qualname__}.{method.__name__}"
                 setattr(bare, method.__name__, method)
             bare.__init__ = _init(bare, names, given, frozen)
+            params = bare.__dataclass_params__  # what the decorator of a derived class asks
+            params.init = params.repr = True
+            params.eq, params.frozen = eq, frozen
             return bare
 
         return make
