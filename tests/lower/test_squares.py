@@ -136,6 +136,19 @@ def test_a_part_is_not_all() -> None:
         apart([(part**2).sum()], [step(w, penalized(w))])
 
 
+@pytest.mark.parametrize(("dtype", "between"), [
+    ("float64", "int32"), ("float64", "float32"), ("float32", "int16"), ("float32", "float64"),
+])  # fmt: skip
+def test_squares_in_another_dtype_are_taken_in_it(dtype: str, between: str) -> None:
+    x = T.matrix("x", dtype=dtype)
+    w = theano.shared((normal(5, 7) * 3).astype(dtype))
+    total = T.cast(T.sqr(T.cast(w, between)).sum(), dtype)
+    slope = T.grad(T.tanh(T.dot(x, w)).sum(), w)
+    updates = [(w, T.cast(0.9, dtype) * w - T.cast(RATE, dtype) * slope)]
+    first = check([x], [total], [DATA[0].astype(dtype)], updates, rewrite=True)[0]
+    assert calls(first)[-1] == "gemm"
+
+
 def test_a_user_sees_the_same_numbers() -> None:
     rng = np.random.default_rng(4)
     start, data = rng.normal(size=(300, 70)), rng.normal(size=(20, 300))

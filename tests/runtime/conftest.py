@@ -5,7 +5,7 @@ import ctypes
 import pytest
 
 from theano.backends.cpu import compiler
-from theano.runtime import blas, support
+from theano.runtime import blas, gemm, support
 
 POINTER = ctypes.c_void_p
 INTEGER = ctypes.c_int64
@@ -36,3 +36,17 @@ def make_support():
 def helpers(make_support):
     """Return helper libraries without BLAS."""
     return make_support()
+
+
+@pytest.fixture(params=["none", "", "scipy"], scope="module")
+def library(request, make_support):
+    """Own loops, the BLAS of this machine, and SciPy's Fortran pointers."""
+    if request.param != "none" and blas.find(request.param) is None:
+        pytest.skip("no BLAS here")
+    return make_support(request.param)
+
+
+@pytest.fixture
+def prefer_blas(monkeypatch):
+    """Let the BLAS of this machine be called, however narrow its vectors are."""
+    monkeypatch.setattr(gemm.GemmText, "_prefer", staticmethod(lambda library, target: True))

@@ -62,17 +62,7 @@ def check(library, a, b, alpha, beta):
     assert (c[:, n:] == start[:, n:]).all()
 
 
-@pytest.fixture(params=["none", "", "scipy"], scope="module")
-def library(request, make_support):
-    """Own loops, the BLAS of this machine, and SciPy's Fortran pointers."""
-    if request.param != "none" and blas.find(request.param) is None:
-        pytest.skip("no BLAS here")
-    return make_support(request.param)
-
-
-@pytest.fixture(autouse=True)
-def prefer_blas(monkeypatch):
-    monkeypatch.setattr(gemm.GemmText, "_prefer", staticmethod(lambda library, target: True))
+pytestmark = pytest.mark.usefixtures("prefer_blas")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from theano.backends.cpu import compiler
-from theano.runtime import blas, gemm, support, threads
+from theano.runtime import support, threads
 
+pytestmark = pytest.mark.usefixtures("prefer_blas")
 POINTER, INTEGER = ctypes.c_void_p, ctypes.c_int64
 SHAPES = [
     (1, 1, 1), (3, 5, 7), (40, 17, 20), (130, 70, 9), (784, 50, 20), (137, 33, 300), (20, 500, 12),
@@ -61,19 +62,6 @@ def check(library, a, b, c, alpha, beta):
     c[...] = before
     assert product(library, a, b, c, alpha, beta, squares=False) is None
     np.testing.assert_allclose(c, wanted, rtol=2e-3, atol=2e-3)
-
-
-@pytest.fixture(params=["none", ""], scope="module")
-def library(request, make_support):
-    """Own loops and the BLAS of this machine."""
-    if request.param != "none" and blas.find(request.param) is None:
-        pytest.skip("no BLAS here")
-    return make_support(request.param)
-
-
-@pytest.fixture(autouse=True)
-def prefer_blas(monkeypatch):
-    monkeypatch.setattr(gemm.GemmText, "_prefer", staticmethod(lambda library, target: True))
 
 
 def test_every_layout(library):

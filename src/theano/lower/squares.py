@@ -158,7 +158,7 @@ def _square_sum(launch: pg.Launch) -> tuple[str, str] | None:
     bound = [launch.operands[roles[mode]] for mode in ("in", "out")]
     plain = {*bound[0].axes} == {0, 1} and not (given.gather or any(b.gather for b in bound))
     alike = given.dtype == result.dtype and given.dtype in BLAS_DTYPES
-    if not plain or not alike or _value(kernel) != _SQUARES:
+    if not plain or not alike or _value(kernel, given.dtype) != _SQUARES:
         return None
     return bound[0].array, bound[1].array
 
@@ -167,16 +167,20 @@ def _square_sum(launch: pg.Launch) -> tuple[str, str] | None:
 _SQUARES: Final = ("add", ("mul", "in", "in"))
 
 
-def _value(kernel: ir.Kernel) -> Any:
-    """What a kernel stores, as a tree without casts; None if it is more than one sum."""
+def _value(kernel: ir.Kernel, dtype: str) -> Any:
+    """What a kernel stores, as a tree; None if it is more than one sum.
+
+    Products have to be of ``dtype``; casts to that, and to float64, do not count.
+    """
     trees: dict[str, Any] = {}
     stored = None
     for s in (s for stage in kernel.stages for s in stage.body):
         if isinstance(s, ir.Load):
             trees[s.out] = "in"
-        elif isinstance(s, ir.Apply):
-            values = [trees[a] for a in s.args]
-            trees[s.out] = values[0] if s.prim == "cast" else (s.prim, *values)
+        elif isinstance(s, ir.Apply) and s.prim == "cast" and s.dtype in (dtype, "float64"):
+            trees[s.out] = trees[s.args[0]]
+        elif isinstance(s, ir.Apply) and s.prim != "cast" and s.dtype == dtype:
+            trees[s.out] = (s.prim, *(trees[a] for a in s.args))
         elif isinstance(s, ir.Accumulate):
             trees[s.out] = (s.kind, trees[s.value])
         elif isinstance(s, ir.Store) and stored is None:

@@ -213,9 +213,10 @@ class Columns:
         step, axis = self.step, self.kernel.inner[-1]
         for o in self.kernel.operands if step > 1 else ():
             if o.mode == "in" and axis in o.axes:
-                stride = self.f.word("%ctx", self.layout.stride(o.name, axis))
-                near = self.f.i64("mul", stride, str(step))
-                self.ahead[o.name] = str(AHEAD) if self.apart else near
+                self.ahead[o.name] = str(AHEAD)
+                if not self.apart:
+                    stride = self.f.word("%ctx", self.layout.stride(o.name, axis))
+                    self.ahead[o.name] = self.f.i64("mul", stride, str(step))
 
     def _row(self, number: str) -> Near:
         """Positions and pointers of a row of the inner axes."""
