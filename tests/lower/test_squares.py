@@ -142,7 +142,7 @@ def test_a_part_is_not_all() -> None:
 def test_squares_in_another_dtype_are_taken_in_it(dtype: str, between: str) -> None:
     x = T.matrix("x", dtype=dtype)
     w = theano.shared((normal(5, 7) * 3).astype(dtype))
-    total = T.cast(T.sqr(T.cast(w, between)).sum(), dtype)
+    total = T.sqr(T.cast(w, between)).sum(dtype=dtype)
     slope = T.grad(T.tanh(T.dot(x, w)).sum(), w)
     updates = [(w, T.cast(0.9, dtype) * w - T.cast(RATE, dtype) * slope)]
     first = check([x], [total], [DATA[0].astype(dtype)], updates, rewrite=True)[0]
