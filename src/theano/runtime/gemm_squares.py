@@ -152,14 +152,18 @@ class GemmSquares(GemmPieces):
         """
         f = Function(head.replace("internal ", ""))
         apart = f.op(f"xor i1 {rides(f)}, true")
-        f.leave_if(f.op(f"or i1 {f.op('icmp eq ptr %sum, null')}, {apart}"), lambda: f.do(
-            "call void @sum_squares(i64 %m, i64 %n, ptr %C, i64 %sC0, i64 %sC1, ptr %sum)\n"
-            f"  {calls[0]}"))  # fmt: skip
+
+        def before() -> None:
+            f.do("call void @sum_squares(i64 %m, i64 %n, ptr %C, i64 %sC0, i64 %sC1, ptr %sum)")
+            f.do(calls[0])
+
+        f.leave_if(f.op(f"or i1 {f.op('icmp eq ptr %sum, null')}, {apart}"), before)
         blocks = f.binary("udiv", f.binary("add", "%m", rows - 1), rows)
         f.do(f"%wide = add i64 %n, {2 * self.lanes - 1}")
         f.do(f"%cells = udiv i64 %wide, {2 * self.lanes}")
         count = f.binary("mul", f.binary("mul", blocks, "%cells"), self.lanes)
         f.do(f"%squares = call ptr @th_alloc(i64 {f.binary('mul', count, 8)})")
+        f.leave_if(f.op("icmp eq ptr %squares, null"), before)  # out of memory
         f.do(calls[1])
         self._sum_up(f, "%squares", count)
         f.do("call void @th_free(ptr %squares)")

@@ -119,13 +119,17 @@ def launch_columns(f: Function, plan: Plan, symbol: str, outer: list[str], rows:
         e.declare("void", "th_free", ["ptr"])
         e.declare("void", "th_parallel", ["ptr", "ptr", "ptr", "i64"])
         sums = e.emit(f"call ptr @th_alloc(i64 {words})")
-        settings = {"mode": "2", "grain": grain, "parts": count,
-                    "sums": e.emit(f"ptrtoint ptr {sums} to i64")}  # fmt: skip
-        for name, value in settings.items():
-            f.set_word("%ctx", layout.own(name), value)
-        e.do(f"call void @th_parallel(ptr @th_pool, ptr @{symbol}, ptr %ctx, i64 {count})")
-        e.do(f"call void @{symbol}.end(ptr %ctx)")
-        e.do(f"call void @th_free(ptr {sums})")
+
+        def run() -> None:
+            settings = {"mode": "2", "grain": grain, "parts": count,
+                        "sums": e.emit(f"ptrtoint ptr {sums} to i64")}  # fmt: skip
+            for name, value in settings.items():
+                f.set_word("%ctx", layout.own(name), value)
+            e.do(f"call void @th_parallel(ptr @th_pool, ptr @{symbol}, ptr %ctx, i64 {count})")
+            e.do(f"call void @{symbol}.end(ptr %ctx)")
+            e.do(f"call void @th_free(ptr {sums})")
+
+        f.choose(e.emit(f"icmp ne ptr {sums}, null"), run, by_columns)  # null: out of memory
 
     f.choose(e.emit(f"icmp sgt i64 {parts}, 1"), by_rows, by_columns)
 
