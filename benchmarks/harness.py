@@ -65,23 +65,26 @@ class Worker:
             self._process.wait()
 
 
-def merge(built: Measurement, rounds: Sequence[Measurement]) -> Measurement:
-    """One measurement of several rounds: medians of the medians, minima of the minima."""
-    failed = next((r["error"] for r in (built, *rounds) if "error" in r), None)
+def merge(
+    built: Measurement, checks: Sequence[Measurement], turns: Sequence[Measurement]
+) -> Measurement:
+    """One measurement of several turns: medians of the medians, minima of the minima."""
+    failed = next((r["error"] for r in (built, *checks, *turns) if "error" in r), None)
     if failed is not None:
         return {"error": failed}
-    wrong = next((r["check"] for r in (built, *rounds) if r["check"] != "ok"), "ok")
+    wrong = next((r["check"] for r in (built, *checks) if r["check"] != "ok"), "ok")
     merged: Measurement = {"check": wrong, "rss_mb": built["rss_mb"], "first_s": built["first_s"]}
     for clock in CLOCKS:
-        merged[clock] = median(r[clock] for r in rounds)
-        merged[f"{clock}_min"] = min(r[f"{clock}_min"] for r in rounds)
+        merged[clock] = median(r[clock] for r in turns)
+        merged[f"{clock}_min"] = min(r[f"{clock}_min"] for r in turns)
     return merged
 
 
 def measure(cases: Sequence[str], wanted: Sequence[str], setup: Setup) -> Measurements:
     """Case -> peer -> measurement, for the cases of this project's own workloads.
 
-    In every round each case of each peer gets a turn, in random order, on data of its own.
+    In every round each case of each peer gets new data, is checked on them, and then takes its
+    turns, in random order.
     """
     (setup.out / "logs").mkdir(parents=True, exist_ok=True)
     floatx = CASES[cases[0]].floatx
@@ -100,15 +103,19 @@ def _rounds(cases: Sequence[str], workers: dict[str, Worker], setup: Setup) -> M
         (case, peer): workers[peer].ask(cmd="build", case=case, seed=setup.seed)
         for case, peer in pairs
     }
+    checks: dict[tuple[str, str], list[Measurement]] = {pair: [] for pair in pairs}
     timed: dict[tuple[str, str], list[Measurement]] = {pair: [] for pair in pairs}
     order = random.Random(setup.seed)
-    for turn in range(1, setup.rounds + 1):
-        for case, peer in order.sample(pairs, len(pairs)):
-            reply = workers[peer].ask(
-                cmd="time", case=case, seed=setup.seed + turn, min_time=setup.min_time
-            )
-            timed[case, peer].append(reply)
+    for number in range(1, setup.rounds + 1):
+        for case, peer in pairs:
+            reply = workers[peer].ask(cmd="bind", case=case, seed=setup.seed + number)
+            checks[case, peer].append(reply)
+        for _ in range(setup.turns):
+            for case, peer in order.sample(pairs, len(pairs)):
+                reply = workers[peer].ask(cmd="time", case=case, min_time=setup.min_time)
+                timed[case, peer].append(reply)
     result: Measurements = {}
     for case, peer in pairs:
-        result.setdefault(case, {})[peer] = merge(built[case, peer], timed[case, peer])
+        pair = case, peer
+        result.setdefault(case, {})[peer] = merge(built[pair], checks[pair], timed[pair])
     return result

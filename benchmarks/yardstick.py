@@ -41,7 +41,7 @@ def _command(stage: Stage, peers: Sequence[str], setup: Setup, tag: str) -> list
     return [
         sys.executable, str(setup.yardstick / "runner.py"), stage.workload,
         "--peers", ",".join(peers), "--cases", f"^({'|'.join(stage.cases)})$",
-        "--rounds", str(setup.rounds), "--min-time", str(setup.min_time),
+        "--rounds", str(setup.rounds * setup.turns), "--min-time", str(setup.min_time),
         "--cores", str(setup.cores), "--out", str(setup.out / "yardstick"), "--tag", tag,
         "--limit", "180", "--no-steady" if stage.first else "--no-ttfr",
     ]  # fmt: skip

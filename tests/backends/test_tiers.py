@@ -356,9 +356,11 @@ def test_odd_files_of_the_first_tier_are_made_anew(cache: ObjectCache, damage: b
 # forks and the end of the process -----------------------------------------------------------------
 
 START = """
-import os, sys, threading
+import os, sys, threading, warnings
 import numpy as np, theano, theano.tensor as T
 from theano.backends.cpu import compiler, tiers
+# Python 3.12 and later warn of any fork of a process with threads.
+warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
 def make(n):
     x = T.fmatrix("x")
     w = theano.shared(np.eye(3, dtype="float32"), "w")

@@ -19,8 +19,10 @@ class KernelError(ValueError):
     """The kernel's error flag: an index out of range or an integer division by zero."""
 
 
-_REDUCERS = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum,
-             "and": np.bitwise_and, "or": np.bitwise_or}  # fmt: skip
+_REDUCERS: Mapping[str, Any] = {
+    "add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum,
+    "and": np.bitwise_and, "or": np.bitwise_or,
+}  # fmt: skip
 
 
 def identity(kind: str, dtype: str) -> Any:

@@ -196,7 +196,7 @@ class Sum(_WideReduce):
     kind = "add"
 
     def _reduce(self, x: Any, axis: tuple[int, ...]) -> Any:
-        return np.add.reduce(x, axis=axis, dtype=x.dtype)
+        return np.sum(x, axis=axis, dtype=x.dtype)
 
     def _pull(self, g: Any, z: Any, x: Any, axis: tuple[int, ...]) -> Any:
         return t.fill(x, g)
@@ -223,7 +223,7 @@ class Prod(_WideReduce):
         self.no_zeros_in_input = no_zeros_in_input
 
     def _reduce(self, x: Any, axis: tuple[int, ...]) -> Any:
-        return np.multiply.reduce(x, axis=axis, dtype=x.dtype)
+        return np.prod(x, axis=axis, dtype=x.dtype)
 
     def _pull(self, g: Any, z: Any, x: Any, axis: tuple[int, ...]) -> Any:
         """The product of the other elements; no division by a zero happens."""
@@ -248,7 +248,7 @@ class ProdWithoutZeros(_WideReduce):
         return k.select(k.eq(value, 0), 1, value)
 
     def _reduce(self, x: Any, axis: tuple[int, ...]) -> Any:
-        return np.multiply.reduce(np.where(x == 0, np.ones_like(x), x), axis=axis, dtype=x.dtype)
+        return np.prod(np.where(x == 0, np.ones_like(x), x), axis=axis, dtype=x.dtype)
 
     def _pull(self, g: Any, z: Any, x: Any, axis: tuple[int, ...]) -> Any:
         zero = t.eq(x, 0)

@@ -251,8 +251,9 @@ def _probe(device: Device, key: str) -> None:
         old = "unknown target CPU" in reason
         library = os.path.join(sys.prefix, "lib", "libintelocl.so")
         advice = (
-            "; this PoCL is older than the processor. Another runtime for any x86-64: `pip install "
-            f"intel-opencl-rt intel-cmplr-lib-rt`, and set OCL_ICD_VENDORS={library}"
+            "; this PoCL is older than the processor. Others that know it: the system's own, on "
+            "Debian and Ubuntu `apt install pocl-opencl-icd`; or Intel's for any x86-64, `pip "
+            f"install intel-opencl-rt intel-cmplr-lib-rt` with OCL_ICD_VENDORS={library}"
         )
         _broken[key] = (
             f"{device.name} ({device}) cannot compile: {reason.strip()}{advice if old else ''}."

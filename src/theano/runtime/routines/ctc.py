@@ -36,6 +36,7 @@ BLANK: Final = 0
 _NEVER: Final = "0xFFF0000000000000"  # the logarithm of 0
 _WEIGHT: Final = 8000  # of a position of a path: about 60 nanoseconds
 _FUNCTIONS: Final = ("exp", "log")
+_logsumexp: Final[Any] = np.logaddexp.reduce
 
 
 def extended(labels: Any, classes: int) -> list[int]:
@@ -67,13 +68,13 @@ def _sequence(logp: Any, path: list[int]) -> tuple[float, Any]:
         before = np.full((3, states), -np.inf)
         before[0], before[1, 1:] = alpha[t - 1], alpha[t - 1, :-1]
         before[2, 2:] = np.where(skip[2:], alpha[t - 1, :-2], -np.inf)
-        alpha[t] = np.logaddexp.reduce(before) + emitted[t]
+        alpha[t] = _logsumexp(before) + emitted[t]
     for t in range(times - 2, -1, -1):
         later, after = beta[t + 1] + emitted[t + 1], np.full((3, states), -np.inf)
         after[0], after[1, :-1] = later, later[1:]
         after[2, :-2] = np.where(skip[2:], later[2:], -np.inf)
-        beta[t] = np.logaddexp.reduce(after)
-    total = np.logaddexp.reduce(alpha[-1, -2:])
+        beta[t] = _logsumexp(after)
+    total = _logsumexp(alpha[-1, -2:])
     if total > -np.inf:
         for state, label in enumerate(path):
             post[:, label] += np.exp(alpha[:, state] + beta[:, state] - total)
@@ -394,7 +395,7 @@ def _samples(rng: Any) -> Iterator[Sample]:
         for times, batch, classes, most in ((7, 4, 5, 3), (1, 2, 3, 1), (12, 3, 4, 5), (3, 2, 3, 4),
                                             (4, 2, 3, 0), (0, 2, 3, 2), (5, 0, 3, 2)):  # fmt: skip
             scores = rng.normal(size=(times, batch, classes)) * 3
-            logp = scores - np.logaddexp.reduce(scores, axis=2, keepdims=True)
+            logp = scores - _logsumexp(scores, axis=2, keepdims=True)
             labels = rng.integers(1, classes, (batch, most))
             labels[:, most // 2 :][::2] = -1
             lengths = rng.integers(times // 2, times + 1, batch)
