@@ -55,7 +55,7 @@ def check_extents(variables: Any, outs: Any, values: Any, results: Any) -> None:
         assert tuple(map(int, found)) == result.shape, (node.op, rule)
 
 
-def both(build: Callable[..., Any], *values: Any, patterns: Any = None) -> Any:
+def both(build: Callable[..., Any], *values: Any, patterns: Any = None, rtol: float = 1e-6) -> Any:
     """As ``reference``, after a check that the compiled function agrees."""
     expected = reference(build, *values, patterns=patterns)
     variables = inputs_for(values, patterns)
@@ -67,7 +67,7 @@ def both(build: Callable[..., Any], *values: Any, patterns: Any = None) -> Any:
         found if several else [found], expected if several else [expected], strict=True
     ):
         assert a.dtype == b.dtype
-        np.testing.assert_allclose(a, b, rtol=1e-6)
+        np.testing.assert_allclose(a, b, rtol=rtol)
     return expected
 
 

@@ -74,7 +74,7 @@ def _processor() -> Lines:
     used = [name for name in FEATURES if host.has(name)]
     yield f"{host.cpu} ({host.architecture}), LLVM {host.llvm_version}"
     yield f"{host.vector_bytes * 8}-bit vectors, {host.vector_registers} registers"
-    yield f"uses {' '.join(used)}" if used else "uses no vector extension"
+    yield f"uses {' '.join(used) or f'what every processor of kind {host.architecture} has'}"
 
 
 def _blas() -> Lines:

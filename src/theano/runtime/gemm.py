@@ -102,7 +102,8 @@ class GemmText(GemmChoice):
                      for more in (self._cells("null", "0"), self._cells())]  # fmt: skip
             parts.append(self._squares_entry(head, (calls[0], calls[1]), self._rides, _MC))
         if self.blas is not None:
-            parts.append(gemm_blas.text(self.blas, self.kind))
+            without_memory = self._call("packed", more=self._cells("null", "0"))
+            parts.append(gemm_blas.text(self.blas, self.kind, without_memory))
         return "\n".join(parts)
 
     def _declarations(self) -> str:
@@ -212,22 +213,31 @@ class GemmText(GemmChoice):
         return f.text()
 
     def _packed(self) -> str:
-        """The blocked product: any strides, any shape."""
+        """The blocked product: any strides, any shape.
+
+        Where there is no memory, blocks are one panel wide and one deep.
+        """
         f = Function(self._head("packed", self._cells()))
         wanted = self._wanted(f) if self.squares else ""
-        lanes = self.lanes
-        most = f.smin(f.binary("and", f.binary("add", "%n", lanes - 1), -lanes), _NC)
-        depth = f.smin("%k", DEPTH)
-        to_b = self._elements(f, f.binary("mul", depth, most))
         in_place = f.op("icmp eq i64 %sA1, 1")
+        most = f.binary("and", f.binary("add", "%n", self.lanes - 1), -self.lanes)
+        most, depth = f.smin(most, _NC), f.smin("%k", DEPTH)
         size_a = f.op(f"select i1 {in_place}, i64 0, i64 {f.binary('mul', depth, _MC)}")
-        to_a = self._elements(f, size_a)
+        own = self._elements(f, size_a), self._elements(f, f.binary("mul", depth, most))
+        lacking = f.op("or i1 " + ", ".join(f.op(f"icmp eq ptr {block}, null") for block in own))
+        spare = [f.op(f"alloca [{n} x {self.kind}], align 64") for n in (_MC, 2 * self.lanes)]
+        to_a, to_b = (
+            f.op(f"select i1 {lacking}, ptr {little}, ptr {block}")
+            for little, block in zip(spare, own, strict=True)
+        )
+        most = f.op(f"select i1 {lacking}, i64 {2 * self.lanes}, i64 {most}")
+        depth = f.op(f"select i1 {lacking}, i64 1, i64 {DEPTH}")
 
         def column_block(j0: str) -> None:
-            cols = f.smin(f.binary("sub", "%n", j0), _NC)
+            cols = f.smin(f.binary("sub", "%n", j0), most)
 
             def depth_block(p0: str) -> None:
-                deep = f.smin(f.binary("sub", "%k", p0), DEPTH)
+                deep = f.smin(f.binary("sub", "%k", p0), depth)
                 first = f.op(f"icmp eq i64 {p0}, 0")
                 beta = f.op(f"select i1 {first}, {self.kind} %beta, {self.kind} 1.0")
                 squares = f.both(first, wanted) if self.squares else ""
@@ -235,11 +245,11 @@ class GemmText(GemmChoice):
                 self._row_block(f, block, "0")
                 f.each(_MC, "%m", _MC, lambda i0: self._row_block(f, block, i0))
 
-            f.each(0, "%k", DEPTH, depth_block)
+            f.each(0, "%k", depth, depth_block)
 
-        f.each(0, "%n", _NC, column_block)
-        f.do(f"call void @th_free(ptr {to_a})")
-        f.do(f"call void @th_free(ptr {to_b})")
+        f.each(0, "%n", most, column_block)
+        for block in own:
+            f.do(f"call void @th_free(ptr {block})")
         f.do("ret void")
         return f.text()
 
@@ -312,6 +322,8 @@ class GemmText(GemmChoice):
         in_place = f.both(f.op("icmp eq i64 %sB0, 1"), f.op("icmp sge i64 %sB1, 0"))
         size = f.op(f"select i1 {in_place}, i64 0, i64 {f.binary('mul', '%k', '%n')}")
         copy = self._elements(f, size)
+        packed = self._call("packed", more=self._cells("null", "0"))
+        f.leave_if(f.op(f"icmp eq ptr {copy}, null"), lambda: f.do(packed))
         f.when(in_place, lambda: None, lambda: f.do(
             f"call void @pack(ptr {copy}, ptr %B, i64 %sB1, i64 %sB0, i64 %n, i64 %k, i64 %k)"
         ))  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from theano.runtime.irtext import Function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from theano.runtime.blas import Blas
 
@@ -26,9 +26,12 @@ def imports(blas: Blas, letter: str) -> dict[str, int]:
     return table
 
 
-def text(blas: Blas, kind: str) -> str:
-    """Return ``call_blas`` and, if the library has a thread setting, ``blas_enter/leave``."""
-    parts = [_call_text(blas, kind)]
+def text(blas: Blas, kind: str, without_memory: str) -> str:
+    """Return ``call_blas`` and, if the library has a thread setting, ``blas_enter/leave``.
+
+    ``without_memory``: the call that takes its place where an operand cannot be copied.
+    """
+    parts = [_call_text(blas, kind, without_memory)]
     if blas.set_num_threads and blas.get_num_threads:
         parts.append(one_thread_text())
     return "\n".join(parts)
@@ -85,7 +88,9 @@ def _leave(f: Function, count: str, saved: str) -> None:
     f.when(f.op(f"icmp eq i64 {new}, 0"), restore)
 
 
-def _operand(f: Function, kind: str, name: str, rows: str, cols: str) -> tuple[str, str, str, str]:
+def _operand(
+    f: Function, kind: str, name: str, rows: str, cols: str, without_memory: Sequence[str]
+) -> tuple[str, str, str, str]:
     """Return (pointer, leading dimension, i1 transposed, block to free) of one operand."""
     s0, s1 = f"%s{name}0", f"%s{name}1"
     one_row = f.op(f"icmp eq i64 {rows}, 1")
@@ -97,6 +102,7 @@ def _operand(f: Function, kind: str, name: str, rows: str, cols: str) -> tuple[s
     usable = f.op(f"or i1 {plain}, {turned}")
     size = f.binary("mul", f.binary("mul", rows, cols), 4 if kind == "float" else 8)
     copy = f.op(f"call ptr @th_alloc(i64 {f.op(f'select i1 {usable}, i64 0, i64 {size}')})")
+    f.leave_if(f.op(f"icmp eq ptr {copy}, null"), lambda: f.do("\n  ".join(without_memory)))
     f.when(usable, lambda: None, lambda: f.do(
         f"call void @pack(ptr {copy}, ptr %{name}, i64 {s0}, i64 {s1}, i64 {rows}, i64 {cols}, "
         f"i64 {cols})"))  # fmt: skip
@@ -107,14 +113,16 @@ def _operand(f: Function, kind: str, name: str, rows: str, cols: str) -> tuple[s
     return pointer, lead, transposed, copy
 
 
-def _call_text(blas: Blas, kind: str) -> str:
+def _call_text(blas: Blas, kind: str, without_memory: str) -> str:
     head = (
         f"internal void @call_blas(i64 %m, i64 %n, i64 %k, {kind} %alpha, ptr %A, i64 %sA0, "
         f"i64 %sA1, ptr %B, i64 %sB0, i64 %sB1, {kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
     )
     f = Function(head)
-    a, lda, turn_a, free_a = _operand(f, kind, "A", "%m", "%k")
-    b, ldb, turn_b, free_b = _operand(f, kind, "B", "%k", "%n")
+    instead = [without_memory]
+    a, lda, turn_a, free_a = _operand(f, kind, "A", "%m", "%k", instead)
+    instead.insert(0, f"call void @th_free(ptr {free_a})")
+    b, ldb, turn_b, free_b = _operand(f, kind, "B", "%k", "%n", instead)
     write = _fortran if blas.kind == "fortran32" else _cblas
     declare = write(f, kind, "i64" if blas.integer_bits == 64 else "i32", (a, lda, turn_a),
                     (b, ldb, turn_b))  # fmt: skip

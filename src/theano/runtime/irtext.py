@@ -189,14 +189,16 @@ class Function:
             self.do(f"br label %{after}")
         self.start(after)
 
-    def leave_if(self, condition: str, actions: Callable[[], None] | None = None) -> None:
-        """Write ``if (condition) { actions; return; }`` in a void function."""
+    def leave_if(
+        self, condition: str, actions: Callable[[], None] | None = None, value: str = "void"
+    ) -> None:
+        """Write ``if (condition) { actions; return value; }``, the value with its type."""
         then, after = map(self.fresh, ("leave", "stay"))
         self.do(f"br i1 {condition}, label %{then}, label %{after}")
         self.start(then)
         if actions:
             actions()
-        self.do("ret void")
+        self.do(f"ret {value}")
         self.start(after)
 
 

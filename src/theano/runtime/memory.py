@@ -8,6 +8,7 @@ Native interface (all thread-safe):
 
 =============================================  ==================================================
 ``ptr th_alloc(i64 bytes)``                    64-byte aligned block, null when out of memory
+                                               even after ``th_big_trim``
 ``void th_free(ptr)``                          gives back a block of ``th_alloc`` (null is fine)
 ``ptr th_scratch(ptr slot, i64 bytes)``        block of the slot ``{ptr, i64 capacity}``, grown
                                                when too small; contents are not kept
@@ -170,10 +171,16 @@ define ptr @th_alloc(i64 %bytes) {
   br i1 %negative, label %fail, label %try
 try:
   %more = add i64 %bytes, 128
-  %base = call ptr @malloc(i64 %more)
-  %none = icmp eq ptr %base, null
-  br i1 %none, label %fail, label %good
+  %first = call ptr @malloc(i64 %more)
+  %none = icmp eq ptr %first, null
+  br i1 %none, label %trim, label %good
+trim:
+  call void @th_big_trim()
+  %second = call ptr @malloc(i64 %more)
+  %never = icmp eq ptr %second, null
+  br i1 %never, label %fail, label %good
 good:
+  %base = phi ptr [%first, %try], [%second, %trim]
   %number = ptrtoint ptr %base to i64
   %up = add i64 %number, 127
   %aligned = and i64 %up, -64

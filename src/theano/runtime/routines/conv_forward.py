@@ -295,11 +295,11 @@ class ForwardText(LanesText):
 
         def strips() -> list[str]:
             self._by_strips(f)
-            return ["0"]
+            return [self.get(f, "status")]
 
         def lanes() -> list[str]:
             self._by_lanes(f)
-            return ["0"]
+            return [self.get(f, "status")]
 
         def work() -> list[str]:
             by_lanes = self.worth_lanes(f)

@@ -161,7 +161,7 @@ class PointwiseText(EndText):
     def _entry(self) -> str:
         f = self.main()
         found = {"N": f.dim(self.y, 0), "G": f.dim(self.w, 0), "O": f.dim(self.w, 1),
-                 "C": f.dim(self.w, 2), "status": "0"}  # fmt: skip
+                 "C": f.dim(self.w, 2)}  # fmt: skip
         found["P"] = product(f, [f.dim(self.y, axis) for axis in (2, 3, 4)])
         for name, value in found.items():
             self.put(f, name, value)
@@ -171,7 +171,7 @@ class PointwiseText(EndText):
         units = f.binary("mul", found["N"], found["G"])
         self.launch(f, "images", units, each, max(1, self.size // 4))
         self.free(f, kernels, *biases)
-        return f.finish()
+        return f.finish(self.get(f, "status"))
 
     def _kernels(self, f: Writer) -> str:
         """Put into the context where kernels are; those of another's gradient, which lie filter

@@ -74,6 +74,7 @@ class VectorText(ABC):
         f = Writer(self.symbol, self.row)
         f.do(f"%ctx = alloca [{len(self.slots)} x i64], align 64")
         f.do("store ptr %words, ptr %ctx, align 8")
+        self.put(f, "status", "0")
         return f
 
     def launch(self, f: Writer, name: str, units: str, each: str, weight: int) -> None:
@@ -103,9 +104,16 @@ class VectorText(ABC):
         """Several numbers."""
         return [self.get(f, name) for name in names.split()]
 
-    def alloc(self, f: Function, count: str, size: int = 0) -> str:
-        """Memory for ``count`` elements."""
-        return f.op(f"call ptr @th_alloc(i64 {f.binary('mul', count, size or self.size)})")
+    def alloc(self, f: Writer, count: str, size: int = 0) -> str:
+        """Memory for ``count`` elements; where there is none, the call fails at once (and loses
+        what else this function has)."""
+        block = f.op(f"call ptr @th_alloc(i64 {f.binary('mul', count, size or self.size)})")
+        none = f.op(f"icmp eq ptr {block}, null")
+        if isinstance(f, Part):
+            f.fail_if(none)
+        else:
+            f.leave_if(none, value="i64 -1")
+        return block
 
     def free(self, f: Function, *blocks: str) -> None:
         """Give memory back."""

@@ -364,7 +364,7 @@ class WeightsText(ConvText):
             rows = product(f, [taps, wide, chunks])
             self.launch(f, "write", f.binary("mul", groups, channels), rows, 20)
             self.free(f, sums, places, table)
-            return ["0"]
+            return [self.get(f, "status")]
 
         failed, done = [("i64", "-1")], [("i64", "0")]
 

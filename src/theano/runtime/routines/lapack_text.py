@@ -98,8 +98,10 @@ class MatrixWriter(Writer):
         return self.op(f"icmp ne i64 {self.number(position)}, 0")
 
     def scratch(self, count: str, size: int) -> str:
-        """Memory for ``count`` elements until the end."""
+        """Memory for ``count`` elements until the end; where there is none, the work fails."""
         block = self.op(f"call ptr @th_alloc(i64 {self.binary('mul', count, size)})")
+        none = self.op(f"icmp eq ptr {block}, null")
+        self.leave_if(none, self._give_back, value="i64 -1")
         self._blocks.append(block)
         return block
 
@@ -160,10 +162,13 @@ class MatrixWriter(Writer):
 
     def done(self, failed: str = "") -> None:
         """Give memory back and return 0, or -1 if ``failed`` (i1)."""
-        for block in self._blocks:
-            self.do(f"call void @th_free(ptr {block})")
+        self._give_back()
         status = self.op(f"select i1 {failed}, i64 -1, i64 0") if failed else "0"
         self.do(f"ret i64 {status}")
+
+    def _give_back(self) -> None:
+        for block in self._blocks:
+            self.do(f"call void @th_free(ptr {block})")
 
 
 Body = Callable[[MatrixWriter], None]

@@ -228,13 +228,11 @@ class _ProductText:
             "declare void @th_parallel(ptr, ptr, ptr, i64)",
             "@th_pool = external global [64 x i64]",
             "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
-            "declare ptr @th_alloc(i64)",
-            "declare void @th_free(ptr)",
             *(self._rows(count) for count in {1, self.together}),
             self._unit(),
             self._entry(),
         ]
-        return Text("\n".join(parts), ("th_parallel", "th_pool", "th_alloc", "th_free"))
+        return Text("\n".join(parts), ("th_parallel", "th_pool"))
 
     def _load(self, f: Function, address: str) -> str:
         value = f.op(f"load {self.kind}, ptr {address}, align 1")
@@ -311,7 +309,7 @@ class _ProductText:
         b = f.place(b, (j0, s["sB1"]))
         c = f.place(c, (i0, s["sC0"]), (j0, s["sC1"]))
         line = self.width * self.size
-        tile = f.op(f"call ptr @th_alloc(i64 {(_ROWS + _DEPTH) * line})")
+        tile = f.op(f"alloca [{(_ROWS + _DEPTH) * line} x i8], align 64")
         panel = f.at(self.vector, tile, _ROWS)
         size = f.binary("mul", count, line)
         f.do(f"call void @llvm.memset.p0.i64(ptr {tile}, i8 0, i64 {size}, i1 false)")
@@ -323,7 +321,6 @@ class _ProductText:
             self._store(f, value, f.place(c, (i, s["sC0"]), (j, s["sC1"])))
 
         f.each(0, count, 1, lambda i: f.each(0, cols, 1, lambda j: write(i, j)))
-        f.do(f"call void @th_free(ptr {tile})")
         f.do("ret void")
         return f.text()
 

@@ -44,7 +44,7 @@ class WinogradForward(WinogradText, EndText):
         groups, channels, filters = self.gets(f, "G C O")
         vectors = self.vectors(f, filters)
         size = str(_GATHERED * 9 * self.lanes)
-        gathered = self.memory(f, size)
+        gathered = self.alloc(f, size)
         apart = product(f, [channels, vectors, str(self.lanes)])
 
         def one(unit: str) -> None:
@@ -207,18 +207,13 @@ class WinogradForward(WinogradText, EndText):
             kernels = self.alloc(f, product(f, [groups, vectors, each]))
             self.put(f, "kernels", f.op(f"ptrtoint ptr {kernels} to i64"))
             biases = self.pack_bias(f, self.padded(f, filters))
-
-            def launches() -> list[str]:
-                self.launch(f, "winograd_kernels", f.binary("mul", groups, vectors), each, 100)
-                tiles = product(f, [*self.gets(f, "images rows columns"), str(POINTS)])
-                cost = f.binary("mul", vectors, f.binary("add", channels, SLACK))
-                cost = product(f, [tiles, cost, str(self.lanes)])
-                units = f.binary("mul", self.blocks_of_tiles(f), groups)
-                self.launch(f, "winograd_tiles", units, cost, max(1, self.size // 4))
-                self.free(f, kernels, *biases)
-                return [self.get(f, "status")]
-
-            some = f.op(f"icmp ne ptr {kernels}, null")
-            return f.choose(some, [("i64", "-1")], launches)[0]
+            self.launch(f, "winograd_kernels", f.binary("mul", groups, vectors), each, 100)
+            tiles = product(f, [*self.gets(f, "images rows columns"), str(POINTS)])
+            cost = f.binary("mul", vectors, f.binary("add", channels, SLACK))
+            cost = product(f, [tiles, cost, str(self.lanes)])
+            units = f.binary("mul", self.blocks_of_tiles(f), groups)
+            self.launch(f, "winograd_tiles", units, cost, max(1, self.size // 4))
+            self.free(f, kernels, *biases)
+            return self.get(f, "status")
 
         return self.usable_or_failed(f, work)

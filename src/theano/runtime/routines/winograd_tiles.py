@@ -73,7 +73,7 @@ class TilesText(VectorText):
         """The routine, with its context and the extents in it."""
         f = super().main()
         found = {"N": f.dim(self.y, 0), "G": f.dim(self.w, 0), "O": f.dim(self.w, 1),
-                 "C": f.dim(self.w, 2), "status": "0"}  # fmt: skip
+                 "C": f.dim(self.w, 2)}  # fmt: skip
         for name, value in found.items():
             self.put(f, name, value)
         return f
@@ -139,12 +139,6 @@ class TilesText(VectorText):
         more = f.op(f"zext i1 {even} to i64")
         return f.binary("mul", f.binary("add", vectors, more), self.lanes)
 
-    def memory(self, f: Part, count: str) -> str:
-        """Memory for ``count`` elements; without it the call fails."""
-        block = self.alloc(f, count)
-        f.fail_if(f.op(f"icmp eq ptr {block}, null"))
-        return block
-
     def workspace(self, f: Part) -> Workspace:
         """Memory for the largest block; ``cells`` is the whole of it, to be freed."""
         images, rows, columns = self.gets(f, "images rows columns")
@@ -152,7 +146,7 @@ class TilesText(VectorText):
         cells = product(f, [images, height, width, str(self.lanes)])
         parts = [f.binary("mul", n, POINTS) for n in self.gets(f, "c_apart o_apart")]
         total = f.binary("add", f.binary("add", cells, parts[0]), parts[1])
-        start = self.memory(f, total)
+        start = self.alloc(f, total)
         channels = self.element(f, start, cells)
         return Workspace(start, channels, self.element(f, channels, parts[0]))
 

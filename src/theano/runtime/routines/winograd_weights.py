@@ -120,7 +120,7 @@ class WinogradWeights(WinogradText):
         )
         step = [f.stride(self.w, i) for i in range(6)]
         size = self._sums(f)[1]
-        taps = self.memory(f, f.binary("mul", pitch, 9))
+        taps = self.alloc(f, f.binary("mul", pitch, 9))
 
         def block(number: str, g: str, o: str) -> None:
             unit = f.binary("add", f.binary("mul", g, blocks), number)
@@ -194,19 +194,14 @@ class WinogradWeights(WinogradText):
             units = self._divide(f)
             sums = self.alloc(f, f.binary("mul", units, self._sums(f)[1]))
             self.put(f, "sums", f.op(f"ptrtoint ptr {sums} to i64"))
-
-            def launches() -> list[str]:
-                groups, filters, channels, chunks, most = self.gets(f, "G O C chunks block")
-                items = ceil_div(f, self.blocks_of_tiles(f), chunks)
-                tiles = product(f, [items, *self.gets(f, "images rows columns"), str(POINTS)])
-                each = product(f, [tiles, filters, f.binary("add", most, SLACK)])
-                self.launch(f, "winograd_chunks", units, each, max(1, self.size // 4))
-                each = product(f, [channels, chunks, str(POINTS)])
-                self.launch(f, "winograd_kernels", f.binary("mul", groups, filters), each, 20)
-                self.free(f, sums)
-                return [self.get(f, "status")]
-
-            some = f.op(f"icmp ne ptr {sums}, null")
-            return f.choose(some, [("i64", "-1")], launches)[0]
+            groups, filters, channels, chunks, most = self.gets(f, "G O C chunks block")
+            items = ceil_div(f, self.blocks_of_tiles(f), chunks)
+            tiles = product(f, [items, *self.gets(f, "images rows columns"), str(POINTS)])
+            each = product(f, [tiles, filters, f.binary("add", most, SLACK)])
+            self.launch(f, "winograd_chunks", units, each, max(1, self.size // 4))
+            each = product(f, [channels, chunks, str(POINTS)])
+            self.launch(f, "winograd_kernels", f.binary("mul", groups, filters), each, 20)
+            self.free(f, sums)
+            return self.get(f, "status")
 
         return self.usable_or_failed(f, work)
