@@ -108,6 +108,19 @@ def test_without_llvmlite_functions_run_in_numpy(tmp_path):
     assert "pip install llvmlite" in child.stderr
 
 
+def test_with_an_old_llvmlite_functions_run_in_numpy(tmp_path):
+    older = (
+        "import llvmlite\nllvmlite.__version__ = '0.44.0'\n"
+        "from llvmlite import binding\nbinding.llvm_version_info = (15, 0, 7)\n"
+    )
+    child = run(older + SOFTMAX, flags=f"compiledir={tmp_path}")
+    assert child.returncode == 0
+    assert child.stderr.count("Warning") == 1
+    assert "RuntimeWarning: Functions run op by op in NumPy" in child.stderr
+    assert "LLVM is 15.0.7" in child.stderr
+    assert "llvmlite>=0.45" in child.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_interrupt_while_compiling_leaves_a_working_process():
     program = """

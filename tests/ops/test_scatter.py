@@ -155,9 +155,11 @@ def test_pairs_and_slices_are_updated_in_place() -> None:
 def test_an_index_that_is_out_of_range_names_the_users_line() -> None:
     x, i = T.dmatrix("x"), T.lvector("i")
     add = T.inc_subtensor(x[i], 1.0)
+    # Older versions of NumPy only warn where nothing would be read.
+    empty = [(3, 0), (0, 3), (0, 0)] if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else []
     for out in (x[i], add, x[:, i], x[i, i]):
         f = theano.function([x, i], out)
-        for shape in ((3, 3), (3, 0), (0, 3), (0, 0)):
+        for shape in ((3, 3), *empty):
             with pytest.raises(IndexError, match="out of bounds") as info:
                 f(np.zeros(shape), [0, 3])
             assert "test_scatter.py" in str(info.value)

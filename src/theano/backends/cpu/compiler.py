@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Part of every cache key: raise it when generated code changes meaning for the same IR text.
 CODE_VERSION: Final = 1
 CODEGEN_LEVEL: Final = 1
+OLDEST_LLVM: Final = 20  # before it, pointers could have types
 # In IR text: the part below is run rarely, or is long code that calls the rest.
 COLD: Final = "; cold code"
 _PARTS: Final = b"THPARTS1"  # before the object code of several parts: their sizes and themselves
@@ -192,6 +193,12 @@ def _start_engine() -> _Engine:
         from llvmlite import binding
     except (ImportError, OSError) as error:
         raise _cannot_import(error) from error
+    if binding.llvm_version_info[0] < OLDEST_LLVM:
+        version = ".".join(map(str, binding.llvm_version_info))
+        raise CompilerUnavailableError(
+            f"llvmlite's LLVM is {version}, too old for the texts that are written here; "
+            "`pip install 'llvmlite>=0.45'`"
+        )
     try:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
