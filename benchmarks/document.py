@@ -20,9 +20,9 @@ Measured by `benchmarks/run.py`, which also writes this page: do not edit it by 
 Every figure is the time of one call with validated arguments and fresh outputs. Peers take turns
 in random order, each in a process of its own: five of 40 ms a round on one core, so that a slow
 moment of the machine strikes all alike, and three of 0.15 s on all cores, since threads of some
-peers spin for a while after their turn. Results are checked against NumPy in float64, and a wrong result
-counts as not met. The tables give medians over the turns. A ratio is this project's time divided by
-the peer's: below 1 it is faster."""
+peers spin for a while after their turn. Results are checked against NumPy in float64, and a wrong
+result counts as not met. The tables give medians over the turns. A ratio is this project's time
+divided by the peer's: below 1 it is faster."""
 
 REPEAT: Final = """\
 ## How to repeat it
