@@ -36,7 +36,7 @@ BLANK: Final = 0
 _NEVER: Final = "0xFFF0000000000000"  # the logarithm of 0
 _WEIGHT: Final = 8000  # of a position of a path: about 60 nanoseconds
 _FUNCTIONS: Final = ("exp", "log")
-_logsumexp: Final[Any] = np.logaddexp.reduce
+_logsumexp: Final[Any] = np.logaddexp.reduce  # NumPy 2.5's types refuse it without keepdims
 
 
 def extended(labels: Any, classes: int) -> list[int]:
