@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from theano.backends.cpu import compiler
-from theano.runtime import threads
+from theano.runtime import threads, threads_text
 
 CHUNK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
@@ -73,7 +73,7 @@ def run(native, function, chunks, ctx):
     parallel(symbols["th_pool"], module[function], ctypes.addressof(ctx), chunks)
 
 
-@pytest.mark.parametrize("chunks", [0, 1, 2, 3, 8, 1000])
+@pytest.mark.parametrize("chunks", [0, 1, 2, 3, 8, 1000, 1024, 1025, 5000])
 @pytest.mark.parametrize("function", ["count", "spend"])
 def test_every_chunk_runs_once(native, function, chunks):
     if function == "spend" and chunks > 10:
@@ -88,6 +88,53 @@ def test_regions_in_quick_succession(native):
     for _ in range(20_000):
         run(native, "count", 8, ctx)
     assert list(ctx) == [20_000] * 8 + [0]
+
+
+def test_loops_of_every_length_in_turn(native):
+    # Shares differ from loop to loop, some are empty: no chunk may be taken twice or forgotten.
+    for _ in range(300):
+        for chunks in (2, 3, 64, 2, 5, 2000, 4):
+            ctx = (ctypes.c_int64 * chunks)()
+            run(native, "count", chunks, ctx)
+            assert list(ctx) == [1] * chunks
+
+
+def test_more_and_fewer_threads_from_one_loop_to_the_next(native):
+    pool = threads.pool()
+    before = pool.threads
+    try:
+        for count in (5, 2, 8, 1, 4) * 3:
+            pool.set_threads(count)
+            for chunks in (2, 7, 400):
+                ctx = (ctypes.c_int64 * chunks)()
+                for _ in range(50):
+                    run(native, "count", chunks, ctx)
+                assert list(ctx) == [50] * chunks
+    finally:
+        pool.set_threads(before)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be placed here")
+def test_threads_on_one_processor(native):
+    """Those that share the caller's processor leave the work to it, and come back later."""
+    everywhere = os.sched_getaffinity(0)
+    run(native, "spend", 8, (ctypes.c_int64 * 8)())
+    workers = [t.native_id for t in threading.enumerate() if t.name.startswith("theano-")]
+    one = {min(everywhere)}
+    try:
+        for places in (one, everywhere):
+            os.sched_setaffinity(0, one)
+            for worker in workers:
+                os.sched_setaffinity(worker, one)
+            for worker in workers:
+                os.sched_setaffinity(worker, places)
+            ctx = (ctypes.c_int64 * 8)()
+            for _ in range(300):
+                run(native, "spend", 8, ctx)
+            assert list(ctx) == [300] * 8
+    finally:
+        for thread in (0, *workers):
+            os.sched_setaffinity(thread, everywhere)
 
 
 def test_nested_loops_run(native):
@@ -204,7 +251,7 @@ def test_the_process_ends_cleanly_while_workers_sleep_or_spin():
         import ctypes, atexit
         import numpy as np
         from theano.backends.cpu import helpers
-        from theano.runtime import threads
+        from theano.runtime import threads, threads_text
         threads.pool().set_threads(3)
         s = helpers.helpers()
         F, P, I = ctypes.c_float, ctypes.c_void_p, ctypes.c_int64
@@ -241,7 +288,7 @@ def test_text_for_other_systems_is_valid(helpers, platform, architecture):
     del helpers
     from llvmlite import binding
 
-    module = binding.parse_assembly(threads.pool_ir(architecture, platform))
+    module = binding.parse_assembly(threads_text.pool_ir(architecture, platform))
     module.verify()
     names = {function.name for function in module.functions if not function.is_declaration}
     assert {"th_worker", "th_parallel"} <= names

@@ -20,6 +20,7 @@ from theano.core.record import dataclass
 from theano.runtime import gemm_blas
 from theano.runtime.gemm_choice import DEPTH, SWAP_COLUMNS, GemmChoice
 from theano.runtime.irtext import Function
+from theano.runtime.threads_text import WORKERS_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,8 @@ _NC: Final = 512
 _MC: Final = 132
 # Products of fewer multiply-adds than this stay on the calling thread.
 _PARALLEL_WORK: Final = 150_000
+# Products of rows at most this long mostly move C.
+_SHALLOW: Final = 64
 _VECTOR_512_CORES: Final = ("skylakex", "cooperlake", "sapphirerapids", "zen4", "zen5")
 # Integer fields of the context of a parallel product, in order; alpha and beta follow.
 _FIELDS: Final = (
@@ -39,7 +42,6 @@ _FIELDS: Final = (
     "columns",
 )  # fmt: skip
 _POINTERS: Final = ("A", "B", "C")
-_WORKERS_SLOT: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,20 +409,41 @@ class GemmText(GemmChoice):
         f.do("ret void")
         return f.text()
 
+    def _by_columns(self, f: Function) -> str:
+        """Whether threads share columns of C, else rows.
+
+        A shallow product mostly moves C. What it updates, often weights, is the second operand of
+        another product, split by columns: the same thread then has the same part in its caches.
+        """
+        wide = f.op("icmp sge i64 %n, %m")
+        shallow = f.op(f"icmp sle i64 %k, {_SHALLOW}")
+        near = f.both(shallow, f.op(f"icmp sge i64 {f.binary('shl', '%n', 1)}, %m"))
+        return f.both(f.op(f"or i1 {wide}, {near}"), f.op(f"icmp sgt i64 %n, {4 * self.lanes}"))
+
     def _split(self, f: Function, work: str, workers: str) -> tuple[str, str, str]:
         """Whether to split columns (else rows), how many there are, how many a chunk takes."""
-        most = f.binary("shl", f.binary("add", workers, 1), 1)
+        threads = f.binary("add", workers, 1)
+        most = f.binary("shl", threads, 1)
         wanted = f.smin(most, f.smax(f.binary("sdiv", work, _PARALLEL_WORK // 2), 1))
-        columns = f.both(f.op("icmp sge i64 %n, %m"), f.op(f"icmp sgt i64 %n, {4 * self.lanes}"))
+        columns = self._by_columns(f)
         size = f.op(f"select i1 {columns}, i64 %n, i64 %m")
         rows: str | int = self.grain
         if self.squares:  # a block of rows has cells of its own
             rows = f.op(f"select i1 {self._wanted(f)}, i64 {_MC}, i64 {rows}")
         grain = f.op(f"select i1 {columns}, i64 {2 * self.lanes}, i64 {rows}")
-        share = f.binary("sdiv", f.binary("add", size, f.binary("sub", wanted, 1)), wanted)
-        pieces = f.binary("sdiv", f.binary("add", share, f.binary("sub", grain, 1)), grain)
-        step = f.binary("mul", pieces, grain)
-        return columns, size, step
+
+        def rounds(count: str, each: str) -> str:
+            return f.binary("sdiv", f.binary("add", count, f.binary("sub", each, 1)), each)
+
+        def longest(pieces: str) -> str:
+            chunks = rounds(grains, pieces)
+            return f.binary("mul", rounds(chunks, threads), pieces)
+
+        grains = rounds(size, grain)
+        more, fewer = rounds(grains, wanted), f.smax(f.binary("sdiv", grains, wanted), 1)
+        even = f.op(f"icmp sle i64 {longest(more)}, {longest(fewer)}")
+        pieces = f.op(f"select i1 {even}, i64 {more}, i64 {fewer}")
+        return columns, size, f.binary("mul", pieces, grain)
 
     def _entry(self) -> str:
         head = self._head("product" if self.squares else self.exports[0], self._cells())
@@ -430,7 +453,7 @@ class GemmText(GemmChoice):
         scale = f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
         f.leave_if(f.op("icmp slt i64 %k, 1"), lambda: f.do(scale))
         work = f.binary("mul", f.binary("mul", "%m", "%n"), "%k")
-        slot = f.at("i64", "@th_pool", _WORKERS_SLOT)
+        slot = f.at("i64", "@th_pool", WORKERS_SLOT)
         workers = f.op(f"load atomic i64, ptr {slot} monotonic, align 8")
         small = f.op(f"icmp slt i64 {work}, {_PARALLEL_WORK}")
         alone = f.op(f"or i1 {small}, {f.op(f'icmp slt i64 {workers}, 1')}")

@@ -162,6 +162,15 @@ class GemmKernels(GemmSquares):
         place = f.at(self.kind, f.at(self.kind, ahead, row), half)
         f.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 0, i32 3, i32 1)")
 
+    def _ask_below(self, f: Function, tile: _Tile, c: str, r: int) -> None:
+        """Ask for the lines of C that row ``r`` of the tile below will write: another thread may
+        have written them last."""
+        row = f.at(self.kind, c, f.binary("mul", "%sC0", r + tile.rows))
+        ends = (tile.vectors * self.lanes - 1,)
+        for column in (*range(0, tile.vectors * self.lanes, self.lanes), *ends):
+            place = f.at(self.kind, row, column)
+            f.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
+
     def _to_rows(
         self, f: Function, tile: _Tile, sums: Sequence[str], place: tuple[str, str],
         factors: tuple[str, str], squares: str,
@@ -175,6 +184,8 @@ class GemmKernels(GemmSquares):
         for r in range(tile.rows):
             before.append([])
             row = f.at(self.kind, c, f.binary("mul", "%sC0", r))
+            if tile == _Tile(self.row_tiles[2][0], 2):
+                self._ask_below(f, tile, c, r)
             for v in range(tile.vectors):
                 total = sums[r * tile.vectors + v]
                 at = f.at(self.kind, row, v * self.lanes)

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
 from theano.core.record import dataclass
-from theano.runtime import copying, gemm, memory, mt19937, packing, threads
+from theano.runtime import copying, gemm, memory, mt19937, packing, threads, threads_text
 from theano.runtime.routines import table
 from theano.runtime.routines.base import Text
 
@@ -191,7 +191,7 @@ class Support:
     def _threads(self) -> Mapping[str, int]:
         native = self._compile(
             "threads", threads.EXPORTS,
-            lambda: Text(threads.pool_ir(self._target.architecture)), threads.imports(),
+            lambda: Text(threads_text.pool_ir(self._target.architecture)), threads.imports(),
         )  # fmt: skip
         pool = threads.pool()
         pool.attach(native["th_worker"])

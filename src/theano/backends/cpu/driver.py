@@ -11,7 +11,7 @@ from theano.backends.cpu.flow import Carried, Function, product
 from theano.backends.cpu.layout import Layout
 from theano.backends.cpu.schedule import Plan
 from theano.kernel import ir
-from theano.runtime.threads import WORKERS_SLOT
+from theano.runtime.threads_text import WORKERS_SLOT
 
 Point = Callable[[str, str | None, list[str]], list[str]]  # (position, mask, carried) -> carried
 #: What carried values may begin with, and how to make one of two.

@@ -17,6 +17,7 @@ from theano.runtime import gemm_blas
 from theano.runtime.irtext import Function
 from theano.runtime.routines import lapack_library
 from theano.runtime.routines.base import ITEMSIZE, KINDS, Routine, Text, Writer
+from theano.runtime.threads_text import WORKERS_SLOT
 
 if TYPE_CHECKING:
     from theano.runtime.support import Target
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 # Multiply-adds of a batch that are worth more than one thread, and of one matrix for the library.
 _PARALLEL_WORK: Final = 200_000
 _LIBRARY_WORK: Final = 512**3
-_WORKERS_SLOT: Final = 32
 # Makes the region with one thread begin, whatever the work.
 _ALWAYS: Final = 1 << 40
 LETTERS: Final = {"float32": "s", "float64": "d"}
@@ -236,7 +236,7 @@ def _entry(symbol: str, routine: Routine, main: int, threads: bool, own: bool) -
     batch = f.dim(main, 0)
     rows, columns = f.dim(main, 1), f.dim(main, 2)
     work = f.binary("mul", f.binary("mul", rows, columns), f.smax(rows, columns))
-    slot = f.at("i64", "@th_pool", _WORKERS_SLOT)
+    slot = f.at("i64", "@th_pool", WORKERS_SLOT)
     workers = f.op(f"load atomic i64, ptr {slot} monotonic, align 8")
     alone = f.op(f"icmp slt i64 {workers}, 1")
     several = f.op(f"icmp sgt i64 {batch}, 1")

@@ -13,6 +13,7 @@ import numpy as np
 
 from theano.runtime.irtext import Function
 from theano.runtime.routines.base import ITEMSIZE, KINDS, Routine, Text, Writer
+from theano.runtime.threads_text import WORKERS_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,6 @@ _PARALLEL_WORK: Final = 150_000
 _LARGE: Final = 2_000_000
 # Up to this many multiply-adds, plain loops are quicker than a call of gemm.
 _TINY: Final = 128
-_WORKERS_SLOT: Final = 32
 
 # ``product``: rows of C in one unit of work, and rows of B that are packed at once.
 _ROWS: Final = 64
@@ -168,7 +168,7 @@ def _all(row: Routine, symbol: str) -> str:
     count = f.binary("mul", f.dim(0, 0), f.dim(0, 1))
     each = f.binary("mul", f.binary("mul", f.dim(0, 2), f.dim(0, 3)), f.dim(1, 3))
     work = f.binary("mul", count, each)
-    slot = f.at("i64", "@th_pool", _WORKERS_SLOT)
+    slot = f.at("i64", "@th_pool", WORKERS_SLOT)
     workers = f.op(f"load atomic i64, ptr {slot} monotonic, align 8")
     threads = f.binary("add", workers, 1)
     many = f.op(f"icmp sge i64 {count}, {f.binary('mul', threads, 2)}")
