@@ -17,7 +17,7 @@ SHAPES = [
     (1, 1, 1), (3, 5, 7), (1, 50, 60), (50, 1, 60), (1, 600, 33), (600, 1, 33), (24, 600, 5),
     (600, 10, 100), (17, 33, 400), (13, 16, 17), (40, 17, 1000), (130, 70, 90), (25, 530, 50),
     (7, 7, 1), (64, 3, 64), (5, 40, 130), (90, 12, 40), (100, 10, 20), (20, 10, 300), (33, 8, 9),
-    (9, 16, 100), (60, 5, 40), (11, 41, 30),
+    (9, 16, 100), (60, 5, 40), (11, 41, 30), (330, 10, 500), (530, 1, 256), (17, 16, 8000),
 ]  # fmt: skip
 KINDS = {
     "rows": lambda rng, r, c: rng.standard_normal((r, c)),
@@ -102,16 +102,15 @@ def at_the_end(shape, dtype):
     return found
 
 library = helpers.helpers(None, "none")
-for dtype in ("f4", "f8"):
-    for m in (1, 3, 8, 20, 30):
-        for n in (1, 2, 7, 8, 10, 16, 17, 33, 42):
-            for k in (1, 5, 20, 130):
-                lefts = at_the_end((m, k), dtype), at_the_end((k, m), dtype).T
-                rights = at_the_end((k, n), dtype), at_the_end((n, k), dtype).T
-                for a, b in itertools.product(lefts, rights):
-                    c = at_the_end((m, n), dtype)
-                    product(library, a, b, c, 1.0, 1.0)
-                    assert (c == k + 1).all()
+sizes = [*itertools.product((1, 3, 8, 20, 30), (1, 2, 7, 8, 10, 16, 17, 33, 42), (1, 5, 20, 130))]
+sizes += [(m, n, 300) for m in (450, 513) for n in (1, 7, 16)]
+for dtype, (m, n, k) in itertools.product(("f4", "f8"), sizes):
+    lefts = at_the_end((m, k), dtype), at_the_end((k, m), dtype).T
+    rights = at_the_end((k, n), dtype), at_the_end((n, k), dtype).T
+    for a, b in itertools.product(lefts, rights):
+        c = at_the_end((m, n), dtype)
+        product(library, a, b, c, 1.0, 1.0)
+        assert (c == k + 1).all()
 """
 
 
@@ -194,6 +193,28 @@ def test_threads_give_the_same_result(library):
                 check(library, _as(a.T.copy().T, "float64"), b, 1.0, 0.5)
     finally:
         pool.set_threads(before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("m", "n", "k"), [(500, 10, 600), (301, 16, 1234), (3000, 1, 300)])
+def test_gradients_of_weights_do_not_depend_on_the_number_of_threads(library, dtype, m, n, k):
+    rng = np.random.default_rng(9)
+    a, b = rng.standard_normal((k, m)).astype(dtype).T, rng.standard_normal((k, n)).astype(dtype)
+    start = rng.standard_normal((m, n)).astype(dtype)
+    pool = threads.pool()
+    before = pool.threads
+    results = []
+    try:
+        for count in (1, 2, 3, 5):
+            pool.set_threads(count)
+            for c in (start.copy(), start.copy(order="F")):
+                product(library, a, b, c, -0.5, 1.0)
+                results.append(c)
+    finally:
+        pool.set_threads(before)
+    np.testing.assert_allclose(results[0], start - 0.5 * (a @ b), rtol=1e-4, atol=1e-4)
+    for c in results[1:]:
+        np.testing.assert_array_equal(c, results[0])
 
 
 def test_the_thread_setting_of_the_library_is_restored(make_support):

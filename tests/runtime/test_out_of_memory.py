@@ -27,6 +27,7 @@ whole = T.cast(9 * x, "int32")
 small, point = k[:, :, :3, :3], k[:, :, :1, :1]
 CASES = {
     "product": ([x, y], T.dot(x[::2, ::-1], y[::-1, ::2]), (a, b), None),
+    "tall": ([x], T.dot(x.T, x[:, :10]), (a,), None),
     "update": ([x], T.sqr(w).sum(), (a,), step),
     "integers": ([x], T.dot(whole, whole), (a,), None),
     "products": ([x, y], T.batched_dot(T.stack([x, y]), T.stack([y, x])), (a, b), None),
@@ -116,7 +117,7 @@ def test_a_call_without_memory_fails_or_is_right(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     seen = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
-    assert len(seen) == 14
+    assert len(seen) == 15
     for name, statuses in seen.items():
         assert set(statuses) <= {"0", "1"}, (name, statuses, done.stdout)
         assert statuses[-1] == "0", (name, statuses)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from theano.core.record import dataclass
 from theano.runtime import gemm_blas
-from theano.runtime.gemm_choice import DEPTH, SWAP_COLUMNS, GemmChoice
+from theano.runtime.gemm_choice import DEPTH, SWAP_COLUMNS
+from theano.runtime.gemm_deep import GemmDeep
 from theano.runtime.irtext import Function
 from theano.runtime.threads_text import WORKERS_SLOT
 
@@ -56,7 +57,7 @@ class _Block:
     places: tuple[str, str, str]
 
 
-class GemmText(GemmChoice):
+class GemmText(GemmDeep):
     """IR text of the products of one precision.
 
     Parameters
@@ -97,7 +98,7 @@ class GemmText(GemmChoice):
         parts = [self._declarations(), *self.kernels(), self._scale(), self._panel()]
         parts += [self._direct(), self._packed(), self._dots_driver()]
         parts += [self._core(), self._serial()]
-        parts += [self._chunk(), self._entry()]
+        parts += [self._chunk(), self._entry(), *([] if self.squares else self._deep_parts())]
         if self.squares:
             head = self._head(self.exports[0], ", ptr %sum")
             calls = [self._call("product", more=more)
@@ -452,6 +453,8 @@ class GemmText(GemmChoice):
         f.leave_if(f.op(f"or i1 {empty}, {f.op('icmp slt i64 %n, 1')}"))
         scale = f"call void @scale(i64 %m, i64 %n, {self.kind} %beta, ptr %C, i64 %sC0, i64 %sC1)"
         f.leave_if(f.op("icmp slt i64 %k, 1"), lambda: f.do(scale))
+        if not self.squares:
+            f.leave_if(self._is_deep(f), lambda: f.do(self._call("deep")))
         work = f.binary("mul", f.binary("mul", "%m", "%n"), "%k")
         slot = f.at("i64", "@th_pool", WORKERS_SLOT)
         workers = f.op(f"load atomic i64, ptr {slot} monotonic, align 8")
