@@ -6,7 +6,7 @@ of others' shares; the caller waits only for chunks that were claimed, never for
 A nested call, or one made while another thread uses the pool, runs its loop alone. Workers are
 daemon threads that enter native code once and never come back; they start at the first parallel
 loop and again, lazily, in a forked child. A worker that finds itself on the caller's processor
-does nothing: it could only hinder, and where it sleeps the system may move it.
+goes to another one; where it may not, it leaves the work to the caller.
 
 Native interface: ``void th_parallel(ptr pool, ptr fn, ptr ctx, i64 chunks)`` calls
 ``fn(ctx, chunk)`` for every chunk; ``th_pool`` is the address of the pool.

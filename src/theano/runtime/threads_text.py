@@ -25,6 +25,8 @@ WORKERS_SLOT: Final = SLOTS["workers"]
 _HANDS: Final = 256  # threads that can have a place of their own, a cache line each
 POOL_BYTES: Final = 8 * SLOTS["places"] + 64 * _HANDS
 _SPINS: Final = 4000
+_PATIENCE: Final = 16  # regions after which a worker may leave its processor again
+_MASK: Final = 128  # bytes of a set of processors
 _CHUNK_WEIGHT: Final = 1 << 21  # units of work worth a chunk: about 15 microseconds
 _FUTEX: Final = {"x86_64": 202, "aarch64": 98}
 _PAUSES: Final = {
@@ -35,7 +37,7 @@ _PAUSES: Final = {
 
 
 def _primitives(architecture: str, platform: str) -> str:
-    """Return IR for pause, give_way, doze, wait(word, value), wake(word) and processor."""
+    """Return IR for pause, give_way, doze, wait(word, value), wake(word), processor and leave."""
     declare_pause, pause = _PAUSES.get(architecture, ("", ""))
     where = _UNKNOWN_PROCESSOR
     if platform == "linux" and architecture in _FUTEX:
@@ -86,7 +88,8 @@ def pool_ir(architecture: str, platform: str = sys.platform) -> str:
     """Return the LLVM IR of the pool for ``architecture`` (``x86_64``, ``aarch64``, …)."""
     text = _primitives(architecture, platform) + _CLAIMS + _WORKER + _PARALLEL + _LAUNCH
     numbers = {
-        "@SPINS": _SPINS, "@HANDS": _HANDS, "@CHUNK_WEIGHT": _CHUNK_WEIGHT,
+        "@SPINS": _SPINS, "@PATIENCE": _PATIENCE, "@MASK": _MASK, "@PROCESSORS": 8 * _MASK,
+        "@HANDS": _HANDS, "@CHUNK_WEIGHT": _CHUNK_WEIGHT,
         "@QUICK_WEIGHT": _CHUNK_WEIGHT // 16,
     }  # fmt: skip
     for name, number in numbers.items():
@@ -100,14 +103,51 @@ _UNKNOWN_PROCESSOR: Final = """
 define internal i64 @processor() {
   ret i64 -1
 }
+define internal i1 @leave(i64 %processor) {
+  ret i1 false
+}
 """
 
 _PROCESSOR: Final = """
 declare i32 @sched_getcpu()
+declare i32 @sched_getaffinity(i32, i64, ptr)
+declare i32 @sched_setaffinity(i32, i64, ptr)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define internal i64 @processor() {
   %n = call i32 @sched_getcpu()
   %wide = sext i32 %n to i64
   ret i64 %wide
+}
+
+; Move this thread to another processor, if it may run on another: forbid it this one for a moment.
+define internal i1 @leave(i64 %processor) {
+entry:
+  %all = alloca [@MASK x i8], align 8
+  %others = alloca [@MASK x i8], align 8
+  %within = icmp ult i64 %processor, @PROCESSORS
+  br i1 %within, label %ask, label %no
+ask:
+  %got = call i32 @sched_getaffinity(i32 0, i64 @MASK, ptr %all)
+  %known = icmp sge i32 %got, 0
+  br i1 %known, label %forbid, label %no
+forbid:
+  call void @llvm.memcpy.p0.p0.i64(ptr %others, ptr %all, i64 @MASK, i1 false)
+  %number = lshr i64 %processor, 6
+  %word = getelementptr i64, ptr %others, i64 %number
+  %bits = load i64, ptr %word, align 8
+  %place = and i64 %processor, 63
+  %bit = shl i64 1, %place
+  %mask = xor i64 %bit, -1
+  %rest = and i64 %bits, %mask
+  store i64 %rest, ptr %word, align 8
+  %set = call i32 @sched_setaffinity(i32 0, i64 @MASK, ptr %others)
+  %moved = icmp sge i32 %set, 0
+  br i1 %moved, label %allow, label %no
+allow:
+  %back = call i32 @sched_setaffinity(i32 0, i64 @MASK, ptr %all)
+  ret i1 true
+no:
+  ret i1 false
 }
 """
 
@@ -228,8 +268,9 @@ entry:
   %processor.p = SLOT(processor)
   br label %top
 top:
-  %seen = phi i64 [0, %entry], [%ticket, %help], [%ticket, %work]
-  %spins = phi i64 [@SPINS, %entry], [@SPINS, %help], [0, %work]
+  %seen = phi i64 [0, %entry], [%ticket, %help], [%ticket, %leave]
+  %spins = phi i64 [@SPINS, %entry], [@SPINS, %help], [0, %leave]
+  %patience = phi i64 [0, %entry], [%patience.then, %help], [0, %leave]
   br label %spin
 spin:
   %k = phi i64 [0, %top], [%k.next, %spin.more]
@@ -256,15 +297,23 @@ awake:
   %s1 = atomicrmw sub ptr %sleepers, i64 1 seq_cst
   br label %work
 work:
-  ; On the caller's processor either of us would only keep the other from working.
   %ticket = phi i64 [%t0, %spin], [%t1, %awake]
   %caller = load atomic i64, ptr %processor.p monotonic, align 8
   %here = call i64 @processor()
   %known = icmp sge i64 %here, 0
   %beside = icmp eq i64 %here, %caller
-  %hinders = and i1 %known, %beside
-  br i1 %hinders, label %top, label %help
+  %crowded = and i1 %known, %beside
+  %due = icmp eq i64 %patience, 0
+  %hinders = and i1 %crowded, %due
+  br i1 %hinders, label %leave, label %help
+leave:
+  ; On the caller's processor either of us only keeps the other from working.
+  %left = call i1 @leave(i64 %here)
+  br i1 %left, label %help, label %top
 help:
+  %patience.now = phi i64 [%patience, %work], [@PATIENCE, %leave]
+  %patience.less = sub i64 %patience.now, 1
+  %patience.then = call i64 @llvm.smax.i64(i64 %patience.less, i64 0)
   call void @drain(ptr %pool, i64 %ticket, i64 %self)
   br label %top
 }
