@@ -166,8 +166,8 @@ class GemmKernels(GemmSquares):
         """Ask for the lines of C that row ``r`` of the tile below will write: another thread may
         have written them last."""
         row = f.at(self.kind, c, f.binary("mul", "%sC0", r + tile.rows))
-        ends = (tile.vectors * self.lanes - 1,)
-        for column in (*range(0, tile.vectors * self.lanes, self.lanes), *ends):
+        width = tile.vectors * self.lanes
+        for column in (*range(0, width, self.lanes), width - 1):
             place = f.at(self.kind, row, column)
             f.do(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
 

@@ -11,6 +11,7 @@ its groups is left, and when it is over every place that had a share in it names
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Final
 
@@ -94,9 +95,14 @@ def pool_ir(architecture: str, platform: str = sys.platform) -> str:
     }  # fmt: skip
     for name, number in numbers.items():
         text = text.replace(name, str(number))
-    for name, slot in SLOTS.items():
-        text = text.replace(f"SLOT({name})", f"getelementptr i64, ptr %pool, i64 {slot}")
-    return text
+    return re.sub(r"FIELDS\((.*)\)", _addresses, text)
+
+
+def _addresses(names: re.Match[str]) -> str:
+    """IR of the addresses of fields of the pool: that of ``done`` is ``%done.p``."""
+    return "\n  ".join(
+        f"%{name}.p = getelementptr i64, ptr %pool, i64 {SLOTS[name]}" for name in names[1].split()
+    )
 
 
 _UNKNOWN_PROCESSOR: Final = """
@@ -155,14 +161,7 @@ _CLAIMS: Final = """
 ; Claim and run chunks of the region of %ticket until none is left, as thread %self.
 define internal void @drain(ptr %pool, i64 %ticket, i64 %self) {
 entry:
-  %fn.p = SLOT(fn)
-  %ctx.p = SLOT(ctx)
-  %chunks.p = SLOT(chunks)
-  %group.p = SLOT(group)
-  %groups.p = SLOT(groups)
-  %hands.p = SLOT(hands)
-  %done.p = SLOT(done)
-  %places = SLOT(places)
+  FIELDS(fn ctx chunks group groups hands done places)
   %fn = load atomic ptr, ptr %fn.p monotonic, align 8
   %ctx = load atomic ptr, ptr %ctx.p monotonic, align 8
   %chunks = load atomic i64, ptr %chunks.p monotonic, align 8
@@ -182,7 +181,7 @@ share:
   %whose = phi i64 [%self, %entry], [%whose.next, %following]
   %seen = phi i64 [0, %entry], [%seen.next, %following]
   %at = shl i64 %whose, 6
-  %place = getelementptr i8, ptr %places, i64 %at
+  %place = getelementptr i8, ptr %places.p, i64 %at
   %f0 = mul i64 %whose, %groups
   %f1 = add i64 %f0, %round
   %from = udiv i64 %f1, %hands
@@ -264,8 +263,7 @@ define internal i1 @ready(i64 %ticket, i64 %seen) alwaysinline {
 
 define void @th_worker(ptr %pool, i64 %self) {
 entry:
-  %sleepers = SLOT(sleepers)
-  %processor.p = SLOT(processor)
+  FIELDS(sleepers processor)
   br label %top
 top:
   %seen = phi i64 [0, %entry], [%ticket, %help], [%ticket, %leave]
@@ -283,7 +281,7 @@ spin.more:
   %again = icmp ult i64 %k.next, %spins
   br i1 %again, label %spin, label %sleep
 sleep:
-  %s0 = atomicrmw add ptr %sleepers, i64 1 seq_cst
+  %s0 = atomicrmw add ptr %sleepers.p, i64 1 seq_cst
   br label %check
 check:
   %t1 = load atomic i64, ptr %pool seq_cst, align 8
@@ -294,7 +292,7 @@ doze:
   call void @wait(ptr %pool, i32 %seen32)
   br label %check
 awake:
-  %s1 = atomicrmw sub ptr %sleepers, i64 1 seq_cst
+  %s1 = atomicrmw sub ptr %sleepers.p, i64 1 seq_cst
   br label %work
 work:
   %ticket = phi i64 [%t0, %spin], [%t1, %awake]
@@ -325,15 +323,15 @@ entry:
   %some = icmp sgt i64 %chunks, 0
   br i1 %some, label %count, label %ret
 count:
-  %workers.p = SLOT(workers)
+  FIELDS(workers)
   %workers = load atomic i64, ptr %workers.p monotonic, align 8
   %helped = icmp sgt i64 %workers, 0
   %several = icmp sgt i64 %chunks, 1
   %shared = and i1 %helped, %several
   br i1 %shared, label %take, label %serial
 take:
-  %busy = SLOT(busy)
-  %pair = cmpxchg ptr %busy, i64 0, i64 1 acquire monotonic
+  FIELDS(busy)
+  %pair = cmpxchg ptr %busy.p, i64 0, i64 1 acquire monotonic
   %got = extractvalue {i64, i1} %pair, 1
   br i1 %got, label %ready, label %serial
 serial:
@@ -343,25 +341,17 @@ serial:
   %end = icmp eq i64 %i.next, %chunks
   br i1 %end, label %ret, label %serial
 ready:
-  %started.p = SLOT(started)
+  FIELDS(started)
   %started = load atomic i64, ptr %started.p acquire, align 8
   %is.started = icmp ne i64 %started, 0
   br i1 %is.started, label %publish, label %start
 start:
-  %start.p = SLOT(start)
+  FIELDS(start)
   %start.fn = load ptr, ptr %start.p
   call void %start.fn()
   br label %publish
 publish:
-  %sleepers.p = SLOT(sleepers)
-  %fn.p = SLOT(fn)
-  %ctx.p = SLOT(ctx)
-  %chunks.p = SLOT(chunks)
-  %group.p = SLOT(group)
-  %groups.p = SLOT(groups)
-  %hands.p = SLOT(hands)
-  %processor.p = SLOT(processor)
-  %done.p = SLOT(done)
+  FIELDS(sleepers fn ctx chunks group groups hands processor done)
   %g0 = add i64 %chunks, 1023
   %group = lshr i64 %g0, 10
   %g1 = add i64 %chunks, %group
@@ -409,7 +399,7 @@ yield:
 again:
   br label %wait
 finish:
-  store atomic i64 0, ptr %busy release, align 8
+  store atomic i64 0, ptr %busy.p release, align 8
   br label %ret
 ret:
   ret void
@@ -420,18 +410,18 @@ _LAUNCH: Final = """
 define i64 @th_launch(ptr %pool, ptr %fn, ptr %ctx, ptr %own, i64 %outer, i64 %inner, i64 %weight,
                       i64 %align, i64 %given) {
 entry:
-  %workers.p = SLOT(workers)
+  FIELDS(workers)
   %workers = load atomic i64, ptr %workers.p monotonic, align 8
   %points = mul i64 %outer, %inner
   %work = mul i64 %points, %weight
   %parts = sdiv i64 %work, @CHUNK_WEIGHT
   %few = call i64 @llvm.smin.i64(i64 %parts, i64 64)
   %hands = add i64 %workers, 1
-  %sleepers.p = SLOT(sleepers)
+  FIELDS(sleepers)
   %sleepers = load atomic i64, ptr %sleepers.p monotonic, align 8
   %awake = icmp eq i64 %sleepers, 0
   %fine = icmp uge i64 %given, 4
-  %started.p = SLOT(started)
+  FIELDS(started)
   %started = load atomic i64, ptr %started.p monotonic, align 8
   %there = icmp ne i64 %started, 0
   %ready = and i1 %awake, %there
